@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 the Groupcast authors
+#pragma once
+
+#include <absl/status/statusor.h>
+#include <rte_byteorder.h>
+#include <rte_ether.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace groupcast {
+
+enum class Hugepages { kAuto, kRequired, kOff };
+enum class Idle { kAdaptive, kPoll };
+
+// An IPv4 prefix and the MAC that every address in it is sent to.
+struct StaticNextHop {
+  rte_be32_t prefix;
+  uint8_t prefix_length;
+  rte_ether_addr mac;
+};
+
+// What a port without a kernel interface needs to be told (net_null, net_ring, net_pcap).
+struct StaticInterface {
+  rte_ether_addr mac;
+  uint16_t mtu;
+  rte_be32_t address;  // source of datagrams from sockets bound to no address
+  std::vector<StaticNextHop> next_hops;
+};
+
+struct PortConfig {
+  std::string name;
+  std::string device;     // as given: a PCI address or a vdev with its arguments
+  std::string interface;  // the kernel interface; empty: `fixed` is set
+  std::optional<StaticInterface> fixed;
+  // Where the driver profile's value is overridden.
+  std::optional<uint16_t> tx_descriptors;
+  std::optional<uint16_t> copybreak;
+  std::optional<std::vector<std::string>> tx_offloads;
+  int line = 0;  // of this port in the file, for later messages
+
+  // "net_af_packet0" of "net_af_packet0,iface=eth0".
+  std::string DeviceName() const;
+  // The value of one argument in `device`; empty if absent.
+  std::string DeviceArgument(const std::string& key) const;
+  bool IsPci() const;
+};
+
+struct EngineConfig {
+  std::string path;               // of the file, for later messages
+  std::vector<unsigned> lcores;   // CPUs; empty: one lcore on the last CPU of the process's mask
+  Hugepages hugepages = Hugepages::kAuto;
+  uint32_t memory_mib = 0;        // 0: as much as ports and lcores need
+  std::vector<std::string> eal;   // further EAL arguments
+  Idle idle = Idle::kAdaptive;
+  uint32_t resolve_wait_ms = 250;
+  uint32_t routes = 131072;
+  uint32_t next_hops = 16384;
+  std::vector<PortConfig> ports;
+};
+
+// Reads and checks the engine's part of a configuration file. Touches nothing else. On error the
+// message has one line for each thing that is wrong: "FILE:LINE:COLUMN: KEY: VALUE … what is
+// allowed". The key `groups` belongs to groupcastd and is passed over.
+absl::StatusOr<EngineConfig> LoadEngineConfig(const std::string& path);
+
+}  // namespace groupcast

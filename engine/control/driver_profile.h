@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 the Groupcast authors
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace groupcast {
+
+// When a driver gives an mbuf back (DESIGN: done and released).
+enum class Completion { kEager, kTold, kConsumer, kSilent };
+
+// What is known of one DPDK driver; read from drivers-config/<driver>.yaml, where every value has
+// its source beside it.
+struct DriverProfile {
+  std::string driver;      // rte_eth_dev_info's driver_name, or "generic"
+  bool chains = false;     // takes chains of mbufs, whether or not it advertises MULTI_SEGS
+  uint16_t max_segments = 1;
+  uint16_t tx_descriptors = 1024;
+  uint16_t rx_descriptors = 1024;
+  uint16_t copybreak = 256;        // bytes; smaller payloads are copied, not chained
+  uint16_t min_frame = 14;         // bytes; shorter frames are refused by the driver
+  Completion completion = Completion::kConsumer;
+  std::vector<std::string> tx_offloads;    // used where the driver advertises them
+  std::string interface_argument;  // device argument that names the kernel interface ("iface")
+  // Device arguments added where the configuration does not give them; "${framesz}" etc. are not
+  // expanded here, the port set-up knows what depends on the MTU.
+  std::vector<std::string> arguments;
+};
+
+// The profile of `driver`, or the generic one where there is none. Looks in $GROUPCAST_DRIVERS,
+// then in the installed folder, then in the source tree the library was built from.
+absl::StatusOr<DriverProfile> LoadDriverProfile(const std::string& driver);
+
+}  // namespace groupcast

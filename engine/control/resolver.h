@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 the Groupcast authors
+#pragma once
+
+#include <absl/status/statusor.h>
+#include <rte_byteorder.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine/control/config.h"
+#include "engine/datapath/counters.h"
+#include "engine/datapath/next_hops.h"
+
+namespace groupcast {
+
+// What a socket contributes to a route question (RTM_GETROUTE), so that policy routing and ECMP
+// answer as they would for its own sendmsg().
+struct RouteProfile {
+  rte_be32_t source = 0;  // bound address; 0: the kernel chooses
+  rte_be16_t source_port = 0;
+  uint8_t tos = 0;
+  uint32_t interface = 0;  // SO_BINDTODEVICE; 0: any
+  uint32_t mark = 0;
+  uint32_t uid = 0;
+
+  friend bool operator==(const RouteProfile&, const RouteProfile&) = default;
+  template <typename H>
+  friend H AbslHashValue(H h, const RouteProfile& p) {
+    return H::combine(std::move(h), p.source, p.source_port, p.tos, p.interface, p.mark, p.uid);
+  }
+};
+
+struct Destination {
+  rte_be32_t address;
+  rte_be16_t udp_port;
+};
+
+// The answer for one destination. Immutable once published; valid until Offline().
+struct Route {
+  enum class Path : uint8_t { kEngine, kKernel };
+  Path path = Path::kKernel;
+  Counter kernel_reason = Counter::kKernelRoute;  // counted when path is kKernel
+  bool mtu_locked = false;       // route has "mtu lock": the kernel sends without DF
+  uint16_t port = 0;             // index in EngineConfig::ports
+  uint16_t next_hop_tag = 0;
+  uint32_t next_hop = 0;         // index in NextHopTable
+  rte_be32_t source = 0;         // source address to write when the socket has none
+  uint32_t path_mtu = 0;         // bytes of IP packet
+  uint32_t device_mtu = 0;
+  uint32_t generation = 0;       // of routing state when this was asked
+};
+
+// One port as the resolver sees it: which kernel interface (or static description) it stands for.
+struct ResolverPort {
+  std::string name;
+  uint32_t interface = 0;  // ifindex; 0: static
+  std::optional<StaticInterface> fixed;
+};
+
+// What the control thread tells of a port's kernel interface. Called on the control thread (and
+// once on the starting thread, before Start() returns).
+struct InterfaceState {
+  bool exists = true;
+  bool up = true;       // IFF_UP
+  bool carrier = true;  // IFF_RUNNING / operstate allows sending
+  uint32_t mtu = 1500;
+};
+using InterfaceCallback = std::function<void(uint16_t port, const InterfaceState&)>;
+
+// destination -> next hop, as the kernel would choose it (DESIGN 2.1).
+//
+// Lookup() is read on callers' threads under RCU and never blocks. Ask() and Await() may block and
+// are for what Lookup() does not know, or knows to be unresolved. A control thread of the resolver
+// follows netlink and is the only writer of next hops; answers to Ask() are published under a
+// mutex.
+class Resolver {
+ public:
+  struct Options {
+    uint32_t routes = 131072;   // at most so many destinations are known at a time
+    uint32_t next_hops = 16384;
+    uint32_t readers = 128;     // reader ids are below this
+    std::vector<ResolverPort> ports;
+    InterfaceCallback on_interface;  // may be empty
+  };
+
+  // Opens its netlink sockets in the calling thread's network namespace and starts the control
+  // thread. Ports with an interface need CAP_NET_ADMIN for neighbour probing only. With static ports only, no netlink
+  // socket is needed: where opening one fails, everything that no static port covers is kKernel.
+  static absl::StatusOr<std::unique_ptr<Resolver>> Start(Options options);
+  ~Resolver();  // stops the control thread; no reader may be online
+  Resolver(const Resolver&) = delete;
+  Resolver& operator=(const Resolver&) = delete;
+
+  // Brackets of reading: Routes returned by Lookup() stay valid from Online() to Offline(). Reader
+  // ids are given out by the caller, one per thread at a time. Never block while online.
+  void Online(uint32_t reader);
+  void Offline(uint32_t reader);
+
+  // A small number for `profile`, stable while the resolver lives (and while entries use it).
+  // Any thread; takes a mutex; call once per socket snapshot, not per datagram.
+  uint32_t Intern(const RouteProfile& profile);
+
+  // routes[i] = the answer for destinations[i], or null where Ask() must be called first. Online
+  // readers only; no lock, no allocation, no system call. Marks the entries and their next hops as
+  // used.
+  void Lookup(uint32_t profile, std::span<const Destination> destinations, const Route** routes);
+
+  // Asks the kernel for each destination and publishes the answers; afterwards Lookup() knows them
+  // (an error, too, is an answer: path kKernel, so that the kernel itself says what is wrong). For
+  // an unresolved next hop it also starts resolution. Any thread, *not* online; blocks for the
+  // kernel's answers (about 3 us each). Returns false for a full table: what is still unknown then
+  // goes by the kernel as kKernelRoutesFull.
+  bool Ask(uint32_t profile, std::span<const Destination> destinations);
+
+  // Makes the kernel resolve this next hop now (RTM_NEWNEIGH with NTF_USE), at most once per
+  // resolution however many call. Any thread.
+  void StartResolution(uint32_t next_hop, uint16_t tag);
+
+  // Blocks until some next hop became usable (or changed) after `seen`, or the deadline
+  // (CLOCK_MONOTONIC, ns); returns the new count of changes. Not online.
+  uint64_t AwaitChange(uint64_t seen, int64_t deadline_ns);
+  uint64_t Changes() const;
+
+  // Bumped by each link, address, route or rule event.
+  uint32_t Generation() const;
+
+  // Whether the host has an xfrm output policy: then everything goes by the kernel.
+  bool EgressPolicy() const;
+
+  NextHopTable& next_hops();
+  const Counters& counters() const;  // kRoutesAsked, kNeighbourProbes, kResyncs
+
+ private:
+  class State;
+  explicit Resolver(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace groupcast
