@@ -23,8 +23,8 @@ struct groupcast_counter {
 };
 
 // Copies at most `capacity` counters to `counters` (may be null when capacity is 0) and returns how
-// many there are. Any thread, attached or not; never blocks on the engine's lcores. Values are read
-// one after the other while they move.
+// many there are. Any thread, attached or not; waits for a groupcast_attach() or _detach() under way,
+// never for lcores. Values are read one after the other while they move.
 GROUPCAST_API size_t groupcast_counters(struct groupcast_counter* counters, size_t capacity);
 
 // The value of one counter by its name; 0 for a name that does not exist.

@@ -26,7 +26,7 @@ struct StaticNextHop {
 // What a port without a kernel interface needs to be told (net_null, net_ring, net_pcap).
 struct StaticInterface {
   rte_ether_addr mac;
-  uint16_t mtu;
+  uint16_t mtu = 1500;
   rte_be32_t address;  // source of datagrams from sockets bound to no address
   std::vector<StaticNextHop> next_hops;
 };
@@ -50,11 +50,11 @@ struct PortConfig {
 };
 
 struct EngineConfig {
-  std::string path;               // of the file, for later messages
-  std::vector<unsigned> lcores;   // CPUs; empty: one lcore on the last CPU of the process's mask
+  std::string path;              // of the file, for later messages
+  std::vector<unsigned> lcores;  // CPUs; empty: one lcore on the last CPU of the process's mask
   Hugepages hugepages = Hugepages::kAuto;
-  uint32_t memory_mib = 0;        // 0: as much as ports and lcores need
-  std::vector<std::string> eal;   // further EAL arguments
+  uint32_t memory_mib = 0;       // 0: as much as ports and lcores need
+  std::vector<std::string> eal;  // further EAL arguments
   Idle idle = Idle::kAdaptive;
   uint32_t resolve_wait_ms = 250;
   uint32_t routes = 131072;
@@ -66,5 +66,11 @@ struct EngineConfig {
 // message has one line for each thing that is wrong: "FILE:LINE:COLUMN: KEY: VALUE … what is
 // allowed". The key `groups` belongs to groupcastd and is passed over.
 absl::StatusOr<EngineConfig> LoadEngineConfig(const std::string& path);
+
+// The keys at the top of the engine's part.
+std::vector<std::string> EngineConfigKeys();
+
+// Every key of the engine's part: type, range, unit, default and meaning.
+std::string EngineConfigReference();
 
 }  // namespace groupcast

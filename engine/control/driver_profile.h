@@ -16,15 +16,16 @@ enum class Completion { kEager, kTold, kConsumer, kSilent };
 // What is known of one DPDK driver; read from drivers-config/<driver>.yaml, where every value has
 // its source beside it.
 struct DriverProfile {
-  std::string driver;      // rte_eth_dev_info's driver_name, or "generic"
-  bool chains = false;     // takes chains of mbufs, whether or not it advertises MULTI_SEGS
+  std::string driver;   // rte_eth_dev_info's driver_name, or "generic"
+  bool chains = false;  // takes chains of mbufs, whether or not it advertises MULTI_SEGS
+  bool chains_if_advertised = false;  // takes them where it advertises MULTI_SEGS
   uint16_t max_segments = 1;
   uint16_t tx_descriptors = 1024;
   uint16_t rx_descriptors = 1024;
-  uint16_t copybreak = 256;        // bytes; smaller payloads are copied, not chained
-  uint16_t min_frame = 14;         // bytes; shorter frames are refused by the driver
+  uint16_t copybreak = 256;  // bytes; smaller payloads are copied, not chained
+  uint16_t min_frame = 14;   // bytes; shorter frames are refused by the driver
   Completion completion = Completion::kConsumer;
-  std::vector<std::string> tx_offloads;    // used where the driver advertises them
+  std::vector<std::string> tx_offloads;  // used where the driver advertises them
   std::string interface_argument;  // device argument that names the kernel interface ("iface")
   // Device arguments added where the configuration does not give them; "${framesz}" etc. are not
   // expanded here, the port set-up knows what depends on the MTU.
@@ -34,5 +35,13 @@ struct DriverProfile {
 // The profile of `driver`, or the generic one where there is none. Looks in $GROUPCAST_DRIVERS,
 // then in the installed folder, then in the source tree the library was built from.
 absl::StatusOr<DriverProfile> LoadDriverProfile(const std::string& driver);
+
+// The same for the driver that a device ("net_af_packet0", "0000:03:00.0") will get: DPDK gives a
+// vdev to the driver whose name its own begins with (drivers/bus/vdev/vdev.c, v22.11.11, line 122).
+// What only probing can tell (PCI) gets the generic profile.
+absl::StatusOr<DriverProfile> LoadDeviceProfile(const std::string& device);
+
+// Every key of a profile: type, range, unit, default and meaning.
+std::string DriverProfileReference();
 
 }  // namespace groupcast

@@ -46,14 +46,14 @@ struct Route {
   enum class Path : uint8_t { kEngine, kKernel };
   Path path = Path::kKernel;
   Counter kernel_reason = Counter::kKernelRoute;  // counted when path is kKernel
-  bool mtu_locked = false;       // route has "mtu lock": the kernel sends without DF
-  uint16_t port = 0;             // index in EngineConfig::ports
+  bool mtu_locked = false;  // route has "mtu lock": the kernel sends without DF
+  uint16_t port = 0;        // index in EngineConfig::ports
   uint16_t next_hop_tag = 0;
-  uint32_t next_hop = 0;         // index in NextHopTable
-  rte_be32_t source = 0;         // source address to write when the socket has none
-  uint32_t path_mtu = 0;         // bytes of IP packet
+  uint32_t next_hop = 0;  // index in NextHopTable
+  rte_be32_t source = 0;  // source address to write when the socket has none
+  uint32_t path_mtu = 0;  // bytes of IP packet
   uint32_t device_mtu = 0;
-  uint32_t generation = 0;       // of routing state when this was asked
+  uint32_t generation = 0;  // of routing state when this was asked
 };
 
 // One port as the resolver sees it: which kernel interface (or static description) it stands for.
@@ -64,7 +64,9 @@ struct ResolverPort {
 };
 
 // What the control thread tells of a port's kernel interface. Called on the control thread (and
-// once on the starting thread, before Start() returns).
+// once on the starting thread, before Start() returns; for a static port only then). An interface
+// that is deleted stays gone for the resolver, also when another of its name is made: the port's
+// device is still bound to the old one.
 struct InterfaceState {
   bool exists = true;
   bool up = true;       // IFF_UP
@@ -82,16 +84,20 @@ using InterfaceCallback = std::function<void(uint16_t port, const InterfaceState
 class Resolver {
  public:
   struct Options {
-    uint32_t routes = 131072;   // at most so many destinations are known at a time
+    uint32_t routes = 131072;  // at most so many destinations are known at a time
     uint32_t next_hops = 16384;
-    uint32_t readers = 128;     // reader ids are below this
+    uint32_t readers = 128;         // reader ids are below this
+    uint32_t idle_s = 60;           // what nobody has used for so long is forgotten
+    size_t event_buffer_bytes = 0;  // of the notification socket; 0: 8 MiB
     std::vector<ResolverPort> ports;
     InterfaceCallback on_interface;  // may be empty
   };
 
   // Opens its netlink sockets in the calling thread's network namespace and starts the control
-  // thread. Ports with an interface need CAP_NET_ADMIN for neighbour probing only. With static ports only, no netlink
-  // socket is needed: where opening one fails, everything that no static port covers is kKernel.
+  // thread. Ports with an interface need CAP_NET_ADMIN for neighbour probing, and CAP_NET_RAW to
+  // notice path MTU changes, and do without where it is missing. With static ports only, the kernel
+  // is not asked: everything that no static port covers is kKernel. EAL must be initialised.
+  // Fails with kNotFound for an interface that does not exist or is not Ethernet.
   static absl::StatusOr<std::unique_ptr<Resolver>> Start(Options options);
   ~Resolver();  // stops the control thread; no reader may be online
   Resolver(const Resolver&) = delete;
@@ -102,8 +108,9 @@ class Resolver {
   void Online(uint32_t reader);
   void Offline(uint32_t reader);
 
-  // A small number for `profile`, stable while the resolver lives (and while entries use it).
-  // Any thread; takes a mutex; call once per socket snapshot, not per datagram.
+  // A small number for `profile`, never given to another one. It is forgotten when it has no routes
+  // and was not interned for Options::idle_s; then it answers kKernel until interned again. Any
+  // thread; takes a mutex; call once per socket snapshot, not per datagram.
   uint32_t Intern(const RouteProfile& profile);
 
   // routes[i] = the answer for destinations[i], or null where Ask() must be called first. Online
@@ -122,13 +129,18 @@ class Resolver {
   // resolution however many call. Any thread.
   void StartResolution(uint32_t next_hop, uint16_t tag);
 
-  // Blocks until some next hop became usable (or changed) after `seen`, or the deadline
-  // (CLOCK_MONOTONIC, ns); returns the new count of changes. Not online.
+  // Blocks until some next hop became usable (or it, or a route, changed) after `seen`, or the
+  // deadline (CLOCK_MONOTONIC, ns); returns the new count of changes. Not online.
   uint64_t AwaitChange(uint64_t seen, int64_t deadline_ns);
   uint64_t Changes() const;
 
-  // Bumped by each link, address, route or rule event.
+  // Bumped by each link, address, route or rule event (events that come together may share one).
   uint32_t Generation() const;
+
+  // Bumped when a published answer was replaced by a different one, or dropped with its interface:
+  // what was copied from Routes is then to be looked up again. Such copies are also to be looked up
+  // once in Options::idle_s / 2, or the resolver forgets the routes and no longer follows them.
+  uint64_t Revision() const;
 
   // Whether the host has an xfrm output policy: then everything goes by the kernel.
   bool EgressPolicy() const;

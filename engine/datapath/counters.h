@@ -43,7 +43,6 @@ enum class Counter : uint8_t {
   kNextHopGone,
   kOversize,
   kLateErrors,
-  kDroppedOnStop,
   kSleeps,
   kKicks,
   // Control thread.

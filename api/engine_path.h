@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 the Groupcast authors
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "api/groupcast/sendgroup.h"
+#include "api/seat.h"
+#include "api/udp_socket.h"
+
+namespace groupcast {
+
+// ROOM 1: one groupcast on the caller's thread: recipients are resolved, given header lines and
+// posted to their lcores, and waited for. What the engine can't send ends in by_kernel().
+class EnginePath {
+ public:
+  EnginePath(const EngineUse& use, const UdpSocket& socket, const giobuf& buf, size_t recnum,
+             bool nonblocking, int* gerrno);
+  ~EnginePath();
+  EnginePath(const EnginePath&) = delete;
+  EnginePath& operator=(const EnginePath&) = delete;
+
+  // Returns how many recipients the engine sent to.
+  size_t Send();
+  // Waits until the ports took all that this thread posted, so that a datagram by the kernel does
+  // not overtake one by the engine. False: it may not wait for that, or not any longer.
+  bool AwaitPosted();
+  // The recipients left for the kernel, in the order of the call.
+  std::span<const uint32_t> by_kernel();
+  // Ends these recipients with EAGAIN.
+  void WouldBlock(std::span<const uint32_t> indices);
+
+ private:
+  struct Staged {
+    uint32_t index;
+    uint32_t next_hop;
+    uint16_t next_hop_tag;
+    bool dont_fragment;
+    rte_be32_t source;
+  };
+  struct Buffers;  // of this thread, reused between calls
+  static Buffers& ThreadBuffers();
+
+  void Resolve(std::span<const uint32_t> indices);
+  void Place(uint32_t index, const Route& route);
+  void Stage(uint32_t index, const Route& route, bool dont_fragment);
+  void Flush();
+  void Post(uint16_t port, size_t lcore, std::vector<Staged>* staged);
+  Request* Build(uint16_t port, size_t lcore, std::span<const Staged> staged, size_t private_len);
+  bool PutPayload();
+  void AwaitNextHops();
+  int64_t StillWaiting(std::vector<uint32_t>* waiting, int64_t now_ns, int64_t resolve_wait_ns);
+  void ToKernel(uint32_t index, Counter reason);
+  void Fail(uint32_t index, int error);
+  void Gather(Request* request);
+  void GatherDone();
+  // One step of waiting for the lcores; false when the time the socket allows is over.
+  bool Wait();
+  size_t DatagramLen(uint32_t index) const;
+
+  const EngineUse& use_;
+  Channel& channel_;
+  const UdpSocket& socket_;
+  const giobuf& buf_;
+  size_t recnum_;
+  bool nonblocking_;
+  int* gerrno_;
+  Buffers& buffers_;
+  uint64_t call_;
+  uint8_t* payload_ = nullptr;
+  uint16_t payload_sum_ = 0;
+  size_t engine_recipients_ = 0;
+  size_t failed_ = 0;
+  int64_t wait_since_ns_ = 0;
+  int64_t started_waiting_ns_ = 0;
+};
+
+}  // namespace groupcast

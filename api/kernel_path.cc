@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 the Groupcast authors
+#include "api/kernel_path.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include "api/seat.h"
+
+namespace groupcast {
+namespace {
+
+constexpr size_t kBatch = 64;
+
+size_t PutIovec(const iovec& part, iovec* at) {
+  if (part.iov_len == 0) return 0;
+  *at = part;
+  return 1;
+}
+
+// `index_of`: place in the call of the i-th recipient to send to.
+template <typename IndexOf>
+size_t Send(int sd, const giobuf& buf, size_t count, IndexOf index_of, int flags, int* gerrno) {
+  std::array<mmsghdr, kBatch> messages;
+  std::array<std::array<iovec, 3>, kBatch> parts;
+  size_t sent = 0, errors = 0, would_block = 0;
+  for (size_t done = 0; done < count;) {
+    const size_t n = std::min(kBatch, count - done);
+    for (size_t i = 0; i < n; i++) {
+      const giovec& recipient = buf.recinfo[index_of(done + i)];
+      size_t used = PutIovec(recipient.giov_prepend, parts[i].data());
+      used += PutIovec(buf.shared, parts[i].data() + used);
+      used += PutIovec(recipient.giov_append, parts[i].data() + used);
+      msghdr& header = messages[i].msg_hdr;
+      header = msghdr{};
+      header.msg_name = const_cast<sockaddr_in*>(&recipient.giov_dest);
+      header.msg_namelen = sizeof(recipient.giov_dest);
+      header.msg_iov = parts[i].data();
+      header.msg_iovlen = used;
+    }
+    for (size_t i = 0; i < n;) {
+      const int rc = sendmmsg(sd, messages.data() + i, static_cast<unsigned>(n - i), flags);
+      if (rc > 0) {
+        for (size_t end = i + static_cast<size_t>(rc); i < end; i++) {
+          if (gerrno != nullptr) gerrno[index_of(done + i)] = 0;
+        }
+        sent += static_cast<size_t>(rc);
+        continue;
+      }
+      if (errno == EINTR) continue;
+      // sendmmsg() stops at the first failure and reports it only if nothing preceded it.
+      errors++;
+      would_block += errno == EAGAIN ? 1 : 0;
+      if (gerrno != nullptr) gerrno[index_of(done + i)] = errno;
+      i++;
+    }
+    done += n;
+  }
+  CountHere(Counter::kKernelRecipients, count);
+  if (errors > 0) CountHere(Counter::kRecipientErrors, errors);
+  if (would_block > 0) CountHere(Counter::kWouldBlock, would_block);
+  return sent;
+}
+
+}  // namespace
+
+size_t SendByKernel(int sd, const giobuf& buf, size_t recnum, int flags, int* gerrno) {
+  return Send(sd, buf, recnum, [](size_t i) { return i; }, flags, gerrno);
+}
+
+size_t SendByKernel(int sd, const giobuf& buf, std::span<const uint32_t> indices, int flags,
+                    int* gerrno) {
+  return Send(sd, buf, indices.size(), [&](size_t i) { return indices[i]; }, flags, gerrno);
+}
+
+}  // namespace groupcast

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 the Groupcast authors
+#include "api/seat.h"
+
+#include <algorithm>
+#include <array>
+
+namespace groupcast {
+namespace {
+
+constexpr uint32_t kNoSeat = UINT32_MAX;
+
+std::array<Seat, kMaxChannels>& Seats() {
+  // Never destroyed: threads may outlive the process's other static objects.
+  static auto* seats = new std::array<Seat, kMaxChannels>;
+  return *seats;
+}
+
+// A thread's hold on its seat, given back when the thread exits.
+struct Ticket {
+  uint32_t number = kNoSeat;
+  ~Ticket() {
+    if (number != kNoSeat) Seats()[number].taken.store(false, std::memory_order_release);
+  }
+};
+
+uint32_t TakeSeat() {
+  static thread_local Ticket ticket;
+  if (ticket.number != kNoSeat) return ticket.number;
+  for (uint32_t i = 0; i < kMaxChannels; i++) {
+    // Acquire: the seat's former thread left its channel in this state.
+    if (!Seats()[i].taken.load(std::memory_order_relaxed) &&
+        !Seats()[i].taken.exchange(true, std::memory_order_acq_rel)) {
+      ticket.number = i;
+      return i;
+    }
+  }
+  return kNoSeat;
+}
+
+thread_local uint32_t current_seat = kNoSeat;
+
+}  // namespace
+
+std::atomic<Engine*>& AttachedEngine() {
+  static std::atomic<Engine*> engine{nullptr};
+  return engine;
+}
+
+Counters& SharedCounters() {
+  static auto* counters = new Counters;
+  return *counters;
+}
+
+Seat& SeatAt(uint32_t number) { return Seats()[number]; }
+
+bool AllSeatsOutOfCalls() {
+  return std::none_of(Seats().begin(), Seats().end(), [](const Seat& seat) {
+    return seat.in_call.load(std::memory_order_seq_cst);
+  });
+}
+
+void CountHere(Counter counter, uint64_t n) {
+  if (current_seat != kNoSeat) {
+    Seats()[current_seat].counters.Add(counter, n);
+  } else {
+    SharedCounters().AddShared(counter, n);
+  }
+}
+
+EngineUse::EngineUse() {
+  if (AttachedEngine().load(std::memory_order_relaxed) == nullptr) return;
+  const uint32_t number = TakeSeat();
+  if (number == kNoSeat) {
+    kernel_reason_ = Counter::kKernelNoChannel;
+    return;
+  }
+  current_seat = number;
+  Seat& seat = SeatAt(number);
+  // Sequentially consistent with groupcast_detach(), which clears the engine and then looks here.
+  seat.in_call.store(true, std::memory_order_seq_cst);
+  Engine* engine = AttachedEngine().load(std::memory_order_seq_cst);
+  Channel* channel = engine != nullptr ? engine->ChannelOf(number) : nullptr;
+  if (channel == nullptr) {
+    seat.in_call.store(false, std::memory_order_seq_cst);
+    if (engine != nullptr) kernel_reason_ = Counter::kKernelNoChannel;
+    return;
+  }
+  engine_ = engine;
+  channel_ = channel;
+  number_ = number;
+}
+
+EngineUse::~EngineUse() {
+  if (engine_ != nullptr) seat().in_call.store(false, std::memory_order_seq_cst);
+}
+
+}  // namespace groupcast

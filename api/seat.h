@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 the Groupcast authors
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "engine/control/engine.h"
+#include "engine/datapath/counters.h"
+
+namespace groupcast {
+
+// One of the kMaxChannels places for application threads that use the engine. The number of a
+// thread's seat is the number of its channel and its reader id in the resolver; an exited thread's
+// seat passes to the next new thread as it is.
+struct alignas(64) Seat {
+  std::atomic<bool> taken{false};
+  // Set while the thread is inside a call that uses the engine: detaching waits for it.
+  std::atomic<bool> in_call{false};
+  uint64_t calls = 0;  // owning thread only
+  Counters counters;   // since the process started
+};
+
+// The process's attached engine. Set and cleared by groupcast_attach() and groupcast_detach().
+std::atomic<Engine*>& AttachedEngine();
+// Counters of engines that were detached, and of threads without a seat.
+Counters& SharedCounters();
+Seat& SeatAt(uint32_t number);
+bool AllSeatsOutOfCalls();
+// What the attached engine counted so far; 0 without one. Waits for an attach or detach under way.
+uint64_t ReadAttached(Counter counter);
+// Counts on the thread's own seat if it has one, else on the shared counters.
+void CountHere(Counter counter, uint64_t n);
+
+// Keeps the engine attached while it lives; on the thread's own seat.
+class EngineUse {
+ public:
+  EngineUse();
+  ~EngineUse();
+  EngineUse(const EngineUse&) = delete;
+  EngineUse& operator=(const EngineUse&) = delete;
+
+  Engine* engine() const { return engine_; }  // null: none attached, or no seat or channel
+  // Why engine() is null.
+  Counter kernel_reason() const { return kernel_reason_; }
+  Channel* channel() const { return channel_; }
+  uint32_t number() const { return number_; }
+  Seat& seat() const { return SeatAt(number_); }
+
+ private:
+  Engine* engine_ = nullptr;
+  Channel* channel_ = nullptr;
+  uint32_t number_ = 0;
+  Counter kernel_reason_ = Counter::kKernelNoEngine;
+};
+
+}  // namespace groupcast

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 the Groupcast authors
+#include "api/groupcast/sendgroup.h"
+
+#include <pthread.h>
+
+#include <cerrno>
+#include <climits>
+
+#include "api/engine_path.h"
+#include "api/kernel_path.h"
+#include "api/seat.h"
+#include "api/udp_socket.h"
+
+namespace groupcast {
+namespace {
+
+// sendgroup() is not a cancellation point: a thread that vanished inside would leave its requests.
+class CancellationOff {
+ public:
+  CancellationOff() { pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before_); }
+  ~CancellationOff() { pthread_setcancelstate(before_, nullptr); }
+  CancellationOff(const CancellationOff&) = delete;
+  CancellationOff& operator=(const CancellationOff&) = delete;
+
+ private:
+  int before_;
+};
+
+// errno of a call that fails altogether, or 0.
+int CheckCall(const giobuf* buf, size_t recnum, int flags) {
+  if ((flags & MSG_OOB) != 0) return EOPNOTSUPP;
+  if (recnum > INT_MAX) return EINVAL;
+  if (buf == nullptr) return EFAULT;
+  if (buf->shared.iov_len > 0 && buf->shared.iov_base == nullptr) return EFAULT;
+  return 0;
+}
+
+size_t AllByKernel(int sd, const giobuf& buf, size_t recnum, int flags, int* gerrno,
+                   Counter reason) {
+  CountHere(reason, recnum);
+  return SendByKernel(sd, buf, recnum, flags, gerrno);
+}
+
+// The whole call by the kernel although an engine is attached: not before what went by the engine.
+size_t InsteadByKernel(int sd, const EngineUse& use, const UdpSocket& socket, const giobuf& buf,
+                       size_t recnum, int flags, int* gerrno, Counter reason) {
+  const bool nonblocking = socket.nonblocking || (flags & MSG_DONTWAIT) != 0;
+  EnginePath path(use, socket, buf, 0, nonblocking, nullptr);
+  if (path.AwaitPosted()) return AllByKernel(sd, buf, recnum, flags, gerrno, reason);
+  for (size_t i = 0; gerrno != nullptr && i < recnum; i++) gerrno[i] = EAGAIN;
+  CountHere(Counter::kRecipientErrors, recnum);
+  CountHere(Counter::kWouldBlock, recnum);
+  return 0;
+}
+
+size_t SendByEngine(int sd, const EngineUse& use, const UdpSocket& socket, const giobuf& buf,
+                    size_t recnum, int flags, int* gerrno) {
+  if ((flags & ~(MSG_DONTWAIT | MSG_NOSIGNAL)) != 0) {
+    return InsteadByKernel(sd, use, socket, buf, recnum, flags, gerrno, Counter::kKernelFlags);
+  }
+  if (socket.kernel_only || (socket.watch_errors && ErrorPending(sd))) {
+    return InsteadByKernel(sd, use, socket, buf, recnum, flags, gerrno, Counter::kKernelSocket);
+  }
+  if (use.engine()->resolver().EgressPolicy()) {
+    return InsteadByKernel(sd, use, socket, buf, recnum, flags, gerrno,
+                           Counter::kKernelEgressPolicy);
+  }
+  const bool nonblocking = socket.nonblocking || (flags & MSG_DONTWAIT) != 0;
+  EnginePath path(use, socket, buf, recnum, nonblocking, gerrno);
+  const size_t by_engine = path.Send();
+  use.seat().counters.Add(Counter::kEngineRecipients, by_engine);
+  const std::span<const uint32_t> by_kernel = path.by_kernel();
+  return by_engine + (by_kernel.empty() ? 0 : SendByKernel(sd, buf, by_kernel, flags, gerrno));
+}
+
+}  // namespace
+}  // namespace groupcast
+
+int sendgroup(int sd, giobuf* buf, size_t recnum, int flags, int* gerrno) {
+  using namespace groupcast;
+  const int errno_before = errno;
+  const CancellationOff cancellation_off;
+  const EngineUse use;
+  const UdpSocket* socket = nullptr;
+  int error = 0;
+  // The descriptor first, as the kernel does.
+  if (use.engine() != nullptr) {
+    socket = ReadSocket(sd, use.engine());
+    if (socket == nullptr) error = errno;
+  } else {
+    error = CheckUdpSocket(sd);
+  }
+  if (error == 0) error = CheckCall(buf, recnum, flags);
+  if (error != 0) {
+    errno = error;
+    return -1;
+  }
+  size_t sent = 0;
+  if (recnum > 0) {
+    CountHere(Counter::kGroupcasts, 1);
+    CountHere(Counter::kRecipients, recnum);
+    sent = socket != nullptr
+               ? SendByEngine(sd, use, *socket, *buf, recnum, flags, gerrno)
+               : AllByKernel(sd, *buf, recnum, flags, gerrno, use.kernel_reason());
+  }
+  errno = errno_before;
+  return static_cast<int>(sent);
+}
+
+int groupcast_refresh(int sd) {
+  const int error = groupcast::CheckUdpSocket(sd);
+  if (error != 0 && error != EOPNOTSUPP) {
+    errno = error;
+    return -1;
+  }
+  groupcast::RefreshSockets();
+  return 0;
+}

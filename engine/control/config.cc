@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 the Groupcast authors
+#include "engine/control/config.h"
+
+#include <absl/strings/match.h>
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_split.h>
+#include <net/if.h>
+#include <rte_dev.h>
+#include <sched.h>
+
+#include <algorithm>
+#include <cctype>
+#include <map>
+
+#include "engine/control/config_file.h"
+#include "engine/control/config_reader.h"
+#include "engine/control/driver_profile.h"
+
+namespace groupcast {
+namespace {
+
+// DPDK's own limit of a TX ring's descriptors in any of its drivers (igc; others take less).
+constexpr uint64_t kMaxTxDescriptors = 32768;
+constexpr uint64_t kMaxUdpPayload = 65507;
+
+bool IsPciAddress(const std::string& name) {
+  // "DDDD:BB:DD.F" or "BB:DD.F", hexadecimal.
+  std::string shape;
+  for (const char c : name) shape += std::isxdigit(static_cast<unsigned char>(c)) != 0 ? 'x' : c;
+  return shape == "xx:xx.x" || shape == "xxxx:xx:xx.x";
+}
+
+std::optional<unsigned> ReadCpu(const ConfigValue& value) {
+  const auto cpu = ReadInteger(value, 0, CPU_SETSIZE - 1);
+  if (!cpu) return std::nullopt;
+  return static_cast<unsigned>(*cpu);
+}
+
+// What the engine sets itself, and the key that changes it.
+std::optional<std::string> ReadEalArgument(const ConfigValue& value) {
+  static const std::map<std::string, std::string> kOwn = {
+      {"-l", "lcores"},        {"-c", "lcores"},
+      {"--lcores", "lcores"},  {"--main-lcore", "lcores"},
+      {"-m", "memory"},        {"--socket-mem", "memory"},
+      {"--no-huge", "memory"}, {"--in-memory", "memory"},
+      {"--vdev", "ports"},     {"-a", "ports"},
+      {"--allow", "ports"},    {"-b", "ports"},
+      {"--block", "ports"},    {"--no-pci", "ports"}};
+  const auto text = ReadText(value);
+  if (!text) return std::nullopt;
+  if ((*text)[0] != '-' || *text == "-" || *text == "--") {
+    value.Reject("is not an EAL argument; one item is one argument as in '--log-level=8'");
+    return std::nullopt;
+  }
+  const auto own = kOwn.find(text->substr(0, text->find_first_of("= ")));
+  if (own != kOwn.end()) {
+    value.Reject(absl::StrCat("is set by the engine; use the key '", own->second, "'"));
+    return std::nullopt;
+  }
+  return text;
+}
+
+std::optional<std::string> ReadDevice(const ConfigValue& value) {
+  const auto text = ReadText(value);
+  if (!text) return std::nullopt;
+  PortConfig port;
+  port.device = *text;
+  const std::string name = port.DeviceName();
+  const bool vdev =
+      !name.empty() && std::isalpha(static_cast<unsigned char>(name[0])) != 0 &&
+      std::all_of(name.begin(), name.end(), [](char c) {
+        return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '-';
+      });
+  if ((!vdev && !IsPciAddress(name)) || name.size() >= RTE_DEV_NAME_MAX_LEN ||
+      absl::StrContains(*text, ' ')) {
+    value.Reject(
+        "is not a device: a PCI address as in 0000:03:00.0 or a vdev with its arguments as in "
+        "net_af_packet0,iface=eth0");
+    return std::nullopt;
+  }
+  return text;
+}
+
+bool IsInterfaceName(const std::string& name) {
+  return !name.empty() && name.size() < IF_NAMESIZE && name != "." && name != ".." &&
+         std::none_of(name.begin(), name.end(), [](char c) {
+           return c == '/' || c == ':' || std::isspace(static_cast<unsigned char>(c)) != 0;
+         });
+}
+
+constexpr char kInterfaceAllowed[] = "the name of a kernel interface, 1 to 15 characters";
+
+std::optional<std::string> ReadInterface(const ConfigValue& value) {
+  const auto text = ReadText(value);
+  if (!text) return std::nullopt;
+  if (!IsInterfaceName(*text)) {
+    value.Reject(absl::StrCat("is not ", kInterfaceAllowed));
+    return std::nullopt;
+  }
+  return text;
+}
+
+std::optional<std::string> ReadOffload(const ConfigValue& value) {
+  // As rte_eth_dev_tx_offload_name() writes them. MBUF_FAST_FREE is not among them: it forbids
+  // shared mbufs.
+  static const std::vector<std::string> kOffloads = {"MULTI_SEGS", "IPV4_CKSUM", "UDP_CKSUM"};
+  const size_t i = config_internal::ReadWord(value, kOffloads);
+  if (i == kOffloads.size()) return std::nullopt;
+  return kOffloads[i];
+}
+
+std::optional<rte_be32_t> ReadBe32Address(const ConfigValue& value) {
+  const auto address = ReadAddress(value);
+  if (!address) return std::nullopt;
+  if (address->s_addr == 0 || IN_MULTICAST(ntohl(address->s_addr))) {
+    value.Reject("is not the address of a host");
+    return std::nullopt;
+  }
+  return address->s_addr;
+}
+
+ConfigType<StaticNextHop> NextHopPrefix() {
+  return {"text", kPrefixAllowed, "",
+          [](const ConfigValue& value, StaticNextHop& out) {
+            const auto prefix = ReadPrefix(value);
+            if (!prefix) return;
+            out.prefix = prefix->address.s_addr;
+            out.prefix_length = prefix->length;
+          },
+          nullptr};
+}
+
+// Tells each item of a list whose `key` an earlier item has too.
+void RejectDoubled(const ConfigNode& list, const std::string& key, ConfigErrors& errors,
+                   const std::function<std::string(const std::string&)>& identity) {
+  if (list.kind != ConfigNode::Kind::kSequence) return;
+  std::map<std::string, int> lines;
+  for (const ConfigNode* item : list.children) {
+    const ConfigNode* node = FindValue(*item, key);
+    if (node == nullptr || node->kind != ConfigNode::Kind::kScalar) continue;
+    const auto [earlier, first] = lines.emplace(identity(node->scalar), node->line);
+    if (first) continue;
+    ConfigValue{key, *node, errors}.Reject(
+        absl::StrCat("is used in line ", earlier->second, " already; give each its own"));
+  }
+}
+
+ConfigTable<StaticInterface> StaticTable() {
+  const ConfigTable<StaticNextHop> next_hop = {
+      .keys = {{"to", NextHopPrefix(), "", "destinations; the longest prefix counts", true},
+               {"mac", Value(&StaticNextHop::mac, "text", kMacAllowed, ReadMac), "",
+                "where frames to them are sent", true}}};
+  return {.keys = {{"mac", Value(&StaticInterface::mac, "text", kMacAllowed, ReadMac), "",
+                    "source of the port's frames", true},
+                   {"mtu", Integer(&StaticInterface::mtu, 68, 65535), "bytes",
+                    "largest IP packet that leaves by the port"},
+                   {"address",
+                    Value(&StaticInterface::address, "text", kAddressAllowed, ReadBe32Address), "",
+                    "source of datagrams from sockets that are bound to no address", true},
+                   {"next_hops", MappingList(&StaticInterface::next_hops, next_hop), "",
+                    "what the port reaches", true}},
+          .check = [](const ConfigNode& node, StaticInterface&, ConfigErrors& errors) {
+            if (const ConfigNode* list = FindValue(node, "next_hops")) {
+              RejectDoubled(*list, "to", errors, [](const std::string& to) { return to; });
+            }
+          }};
+}
+
+// A port is for a kernel interface (named, or found in the device's arguments) or static.
+void CheckPort(const ConfigNode& node, PortConfig& port, ConfigErrors& errors) {
+  port.line = node.line;
+  const ConfigNode* device = FindValue(node, "device");
+  if (device == nullptr || port.device.empty()) return;  // told already
+  const ConfigNode* interface = FindValue(node, "interface");
+  const ConfigNode* fixed = FindValue(node, "static");
+  const absl::StatusOr<DriverProfile> profile = LoadDeviceProfile(port.DeviceName());
+  if (!profile.ok()) {
+    errors.Add(*device, "device", std::string(profile.status().message()));
+    return;
+  }
+  const std::string& argument = profile->interface_argument;
+  const std::string named = argument.empty() ? "" : port.DeviceArgument(argument);
+  if (fixed != nullptr && (interface != nullptr || !named.empty())) {
+    errors.Add(*fixed, "static",
+               absl::StrCat("the port has the kernel interface '",
+                            interface != nullptr ? Printable(port.interface) : Printable(named),
+                            "', which knows all this; remove 'static' or the interface"));
+    return;
+  }
+  if (fixed != nullptr) return;
+  if (interface == nullptr && named.empty()) {
+    ConfigValue{"device", *device, errors}.Reject(absl::StrCat(
+        "names no kernel interface; give ",
+        argument.empty() ? "" : absl::StrCat("the device's argument '", argument, "', "),
+        "the key 'interface', or the key 'static' with addresses and next hops"));
+    return;
+  }
+  if (interface == nullptr && !IsInterfaceName(named)) {
+    ConfigValue{"device", *device, errors}.Reject(absl::StrCat("has the argument ", argument, "=",
+                                                               Printable(named), ", which is not ",
+                                                               kInterfaceAllowed));
+    return;
+  }
+  if (interface != nullptr && !named.empty() && port.interface != named) {
+    ConfigValue{"interface", *interface, errors}.Reject(absl::StrCat(
+        "is not the interface '", Printable(named), "' of the device; remove this key"));
+    return;
+  }
+  if (interface == nullptr) port.interface = named;
+}
+
+ConfigTable<PortConfig> PortTable() {
+  return {.keys = {{"name", Value(&PortConfig::name, "text", kNameAllowed, ReadName), "",
+                    "what messages and statistics call the port", true},
+                   {"device",
+                    Value(&PortConfig::device, "text",
+                          "a PCI address, or a vdev with its "
+                          "arguments",
+                          ReadDevice),
+                    "", "the DPDK device, as in net_af_packet0,iface=eth0", true},
+                   {"interface",
+                    Value(&PortConfig::interface, "text", kInterfaceAllowed, ReadInterface), "",
+                    "the kernel interface that the port sends for", false, "the device's argument"},
+                   {"tx_descriptors", Integer(&PortConfig::tx_descriptors, 64, kMaxTxDescriptors),
+                    "descriptors", "length of the transmit ring", false, "the driver profile's"},
+                   {"copybreak", Integer(&PortConfig::copybreak, 0, kMaxUdpPayload), "bytes",
+                    "smaller payloads are copied to each packet, larger ones shared", false,
+                    "the driver profile's"},
+                   {"tx_offloads",
+                    ListOf(&PortConfig::tx_offloads, "words", "MULTI_SEGS, IPV4_CKSUM or UDP_CKSUM",
+                           ReadOffload),
+                    "", "offloads to use where the driver advertises them", false,
+                    "the driver profile's"},
+                   {"static", Mapping(&PortConfig::fixed, StaticTable()), "",
+                    "for a port without a kernel interface: what that would know"}},
+          .check = CheckPort};
+}
+
+void CheckPorts(const ConfigNode& node, EngineConfig& config, ConfigErrors& errors) {
+  const ConfigNode* ports = FindValue(node, "ports");
+  if (ports == nullptr) return;
+  RejectDoubled(*ports, "name", errors, [](const std::string& name) { return name; });
+  RejectDoubled(*ports, "device", errors,
+                [](const std::string& device) { return device.substr(0, device.find(',')); });
+  std::map<std::string, int> lines;
+  for (size_t i = 0; i < config.ports.size(); ++i) {
+    const std::string& interface = config.ports[i].interface;
+    if (interface.empty()) continue;
+    const auto [earlier, first] = lines.emplace(interface, ports->children[i]->line);
+    if (first) continue;
+    errors.Add(*ports->children[i], "ports",
+               absl::StrCat("the interface '", interface, "' belongs to the port in line ",
+                            earlier->second, " already; one port per interface"));
+  }
+}
+
+ConfigTable<EngineConfig> EngineTable() {
+  const ConfigTable<EngineConfig> memory = {
+      .keys = {{"size_mib", Integer(&EngineConfig::memory_mib, 16, 1u << 20), "MiB",
+                "memory that DPDK gets", false, "as much as ports and lcores need"},
+               {"hugepages",
+                OneOf(&EngineConfig::hugepages, {{"auto", Hugepages::kAuto},
+                                                 {"required", Hugepages::kRequired},
+                                                 {"off", Hugepages::kOff}}),
+                "", "auto: where there are enough of them, else ordinary pages and one warning"}}};
+  const ConfigTable<EngineConfig> resolver = {
+      .keys = {{"wait_ms", Integer(&EngineConfig::resolve_wait_ms, 0, 60000), "ms",
+                "how long a call waits for an unresolved next hop, once per resolution"},
+               {"routes", Integer(&EngineConfig::routes, 16, 1u << 24), "destinations",
+                "most destinations that are known at a time"},
+               {"next_hops", Integer(&EngineConfig::next_hops, 16, 1u << 20), "next hops",
+                "most next hops that are known at a time"}}};
+  return {
+      .keys = {{"ports", MappingList(&EngineConfig::ports, PortTable()), "",
+                "the ports that groupcasts leave by", true},
+               {"lcores",
+                ListOf(&EngineConfig::lcores, "integers", absl::StrCat("0 to ", CPU_SETSIZE - 1),
+                       ReadCpu),
+                "", "CPUs that the engine's threads run on", false, "the last CPU of the process"},
+               {"memory", Section(memory), "", "memory of DPDK"},
+               {"eal", ListOf(&EngineConfig::eal, "texts", "", ReadEalArgument), "",
+                "further arguments of DPDK's EAL, one per item", false, "none"},
+               {"idle",
+                OneOf(&EngineConfig::idle, {{"adaptive", Idle::kAdaptive}, {"poll", Idle::kPoll}}),
+                "", "adaptive: an lcore without work sleeps; poll: it never does"},
+               {"resolver", Section(resolver), "", "routes and next hops, asked of the kernel"}},
+      .passed_over = {"groups"},
+      .check = CheckPorts};
+}
+
+}  // namespace
+
+std::string PortConfig::DeviceName() const { return device.substr(0, device.find(',')); }
+
+std::string PortConfig::DeviceArgument(const std::string& key) const {
+  const std::vector<std::string> parts = absl::StrSplit(device, ',');
+  for (size_t i = 1; i < parts.size(); ++i) {
+    const size_t equals = parts[i].find('=');
+    if (equals != std::string::npos && parts[i].substr(0, equals) == key) {
+      return parts[i].substr(equals + 1);
+    }
+  }
+  return "";
+}
+
+bool PortConfig::IsPci() const { return IsPciAddress(DeviceName()); }
+
+absl::StatusOr<EngineConfig> LoadEngineConfig(const std::string& path) {
+  const absl::StatusOr<ConfigFile> file = ConfigFile::Read(path);
+  if (!file.ok()) return file.status();
+  EngineConfig config;
+  config.path = path;
+  ConfigErrors errors(path);
+  ReadMapping(file->root(), "", EngineTable(), config, errors);
+  if (!errors.empty()) return errors.status();
+  return config;
+}
+
+std::vector<std::string> EngineConfigKeys() {
+  std::vector<std::string> keys;
+  for (const auto& key : EngineTable().keys) keys.push_back(key.name);
+  return keys;
+}
+
+std::string EngineConfigReference() {
+  std::string text;
+  DescribeTable(EngineTable(), 0, text);
+  return text;
+}
+
+}  // namespace groupcast

@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 the Groupcast authors
+#include "engine/control/config_reader.h"
+
+#include <absl/strings/numbers.h>
+#include <absl/strings/str_join.h>
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <cctype>
+#include <numeric>
+
+namespace groupcast {
+namespace {
+
+using Kind = ConfigNode::Kind;
+
+const char* KindName(Kind kind) {
+  switch (kind) {
+    case Kind::kNull:
+      return "empty";
+    case Kind::kScalar:
+      return "a single value";
+    case Kind::kSequence:
+      return "a list";
+    case Kind::kMapping:
+      return "a mapping";
+  }
+  return "";
+}
+
+size_t EditDistance(const std::string& a, const std::string& b) {
+  std::vector<size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), size_t{0});
+  for (size_t i = 1; i <= a.size(); ++i) {
+    size_t diagonal = row[0];
+    row[0] = i;
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, replaced});
+    }
+  }
+  return row[b.size()];
+}
+
+std::string UnknownKeyText(const std::string& key,
+                           const std::vector<config_internal::KnownKey>& known) {
+  constexpr size_t kMaxCompared = 64;
+  size_t best = key.size() > kMaxCompared ? 0 : std::max<size_t>(2, key.size() / 3) + 1;
+  const std::string* nearest = nullptr;
+  std::vector<std::string> names;
+  for (const auto& candidate : known) {
+    names.push_back(candidate.name);
+    if (best == 0) continue;
+    const size_t distance = EditDistance(key, candidate.name);
+    if (distance >= best) continue;
+    best = distance;
+    nearest = &candidate.name;
+  }
+  if (nearest != nullptr) {
+    return absl::StrCat("no such key here; did you mean '", *nearest, "'?");
+  }
+  std::sort(names.begin(), names.end());
+  return absl::StrCat("no such key here; the keys here are ", absl::StrJoin(names, ", "));
+}
+
+bool IsNameCharacter(char c) {
+  return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '.' || c == '-';
+}
+
+std::optional<in_addr> ToAddress(const std::string& text) {
+  in_addr address;
+  const bool whole = text.find('\0') == std::string::npos;
+  if (!whole || inet_pton(AF_INET, text.c_str(), &address) != 1) return std::nullopt;
+  return address;
+}
+
+// A decimal number without sign, leading zero or anything else that could be read as octal or hex.
+std::optional<uint64_t> ToInteger(const std::string& text) {
+  uint64_t number = 0;
+  if (text.empty() || (text.size() > 1 && text[0] == '0')) return std::nullopt;
+  for (const char c : text) {
+    if (c < '0' || c > '9') return std::nullopt;
+  }
+  if (!absl::SimpleAtoi(text, &number)) return std::nullopt;
+  return number;
+}
+
+bool ExpectScalar(const ConfigValue& value, const std::string& what) {
+  if (value.node.kind == Kind::kScalar) return true;
+  value.Reject(absl::StrCat("is not ", what));
+  return false;
+}
+
+}  // namespace
+
+void ConfigErrors::Add(const ConfigNode& at, const std::string& key, const std::string& text) {
+  ++count_;
+  if (errors_.size() == kMaxKept) return;
+  errors_.push_back({at.line, at.column,
+                     absl::StrCat(path_, ":", at.line, ":", at.column, ": ",
+                                  key.empty() ? "" : absl::StrCat(key, ": "), text)});
+}
+
+absl::Status ConfigErrors::status() const {
+  if (errors_.empty()) return absl::OkStatus();
+  std::vector<Error> sorted = errors_;
+  std::stable_sort(sorted.begin(), sorted.end(), [](const Error& a, const Error& b) {
+    return std::pair(a.line, a.column) < std::pair(b.line, b.column);
+  });
+  std::vector<std::string> lines;
+  for (const Error& error : sorted) {
+    if (lines.size() == kMaxTold) {
+      lines.push_back(absl::StrCat(path_, ": and ", count_ - kMaxTold, " more errors"));
+      break;
+    }
+    if (lines.empty() || lines.back() != error.text) lines.push_back(error.text);
+  }
+  return absl::InvalidArgumentError(absl::StrJoin(lines, "\n"));
+}
+
+void ConfigValue::Reject(const std::string& text) const {
+  if (node.kind == Kind::kScalar) {
+    errors.Add(node, key, absl::StrCat("'", Printable(node.scalar), "' ", text));
+  } else {
+    errors.Add(node, key, absl::StrCat("(", KindName(node.kind), ") ", text));
+  }
+}
+
+std::optional<uint64_t> ReadInteger(const ConfigValue& value, uint64_t min, uint64_t max) {
+  const std::string what = absl::StrCat("an integer from ", min, " to ", max);
+  if (!ExpectScalar(value, what)) return std::nullopt;
+  const std::optional<uint64_t> number = ToInteger(value.node.scalar);
+  if (!number || *number < min || *number > max) {
+    value.Reject(absl::StrCat("is not ", what));
+    return std::nullopt;
+  }
+  return number;
+}
+
+std::optional<std::string> ReadText(const ConfigValue& value) {
+  if (!ExpectScalar(value, "a text")) return std::nullopt;
+  const std::string& text = value.node.scalar;
+  const bool control = std::any_of(text.begin(), text.end(), [](char c) {
+    return std::iscntrl(static_cast<unsigned char>(c)) != 0;
+  });
+  if (text.empty() || control) {
+    value.Reject(control ? "has control characters; give plain text" : "is empty; give a text");
+    return std::nullopt;
+  }
+  return text;
+}
+
+std::optional<std::string> ReadName(const ConfigValue& value) {
+  constexpr size_t kMaxLength = 63;
+  if (!ExpectScalar(value, absl::StrCat("a name: ", kNameAllowed))) return std::nullopt;
+  const std::string& name = value.node.scalar;
+  if (name.empty() || name.size() > kMaxLength ||
+      !std::all_of(name.begin(), name.end(), IsNameCharacter)) {
+    value.Reject(absl::StrCat("is not a name: ", kNameAllowed));
+    return std::nullopt;
+  }
+  return name;
+}
+
+std::optional<rte_ether_addr> ReadMac(const ConfigValue& value) {
+  const std::string what = kMacAllowed;
+  if (!ExpectScalar(value, what)) return std::nullopt;
+  const std::string& text = value.node.scalar;
+  constexpr size_t kLength = 17;  // six pairs and five colons
+  rte_ether_addr mac = {};
+  bool valid = text.size() == kLength;
+  for (size_t i = 0; valid && i < kLength; ++i) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    if (i % 3 == 2) {
+      valid = c == ':';
+      continue;
+    }
+    valid = std::isxdigit(c) != 0;
+    const int digit = std::isdigit(c) != 0 ? c - '0' : std::tolower(c) - 'a' + 10;
+    mac.addr_bytes[i / 3] = static_cast<uint8_t>(mac.addr_bytes[i / 3] << 4 | (digit & 0xf));
+  }
+  if (!valid || rte_is_zero_ether_addr(&mac) != 0 || rte_is_multicast_ether_addr(&mac) != 0) {
+    value.Reject(absl::StrCat("is not ", what));
+    return std::nullopt;
+  }
+  return mac;
+}
+
+std::optional<in_addr> ReadAddress(const ConfigValue& value) {
+  if (!ExpectScalar(value, kAddressAllowed)) return std::nullopt;
+  const std::optional<in_addr> address = ToAddress(value.node.scalar);
+  if (!address) value.Reject(absl::StrCat("is not ", kAddressAllowed));
+  return address;
+}
+
+std::optional<Ipv4Prefix> ReadPrefix(const ConfigValue& value) {
+  const std::string what = kPrefixAllowed;
+  if (!ExpectScalar(value, what)) return std::nullopt;
+  const std::string& text = value.node.scalar;
+  const size_t slash = text.find('/');
+  std::optional<in_addr> address;
+  std::optional<uint64_t> length;
+  if (slash != std::string::npos) {
+    address = ToAddress(text.substr(0, slash));
+    length = ToInteger(text.substr(slash + 1));
+  }
+  if (!address || !length || *length > 32) {
+    value.Reject(absl::StrCat("is not ", what));
+    return std::nullopt;
+  }
+  const uint32_t mask = *length == 0 ? 0 : ~uint32_t{0} << (32 - *length);
+  const in_addr network = {.s_addr = address->s_addr & htonl(mask)};
+  if (network.s_addr != address->s_addr) {
+    char canonical[INET_ADDRSTRLEN];
+    inet_ntop(AF_INET, &network, canonical, sizeof(canonical));
+    value.Reject(absl::StrCat("has bits behind the prefix; write ", canonical, "/", *length));
+    return std::nullopt;
+  }
+  return Ipv4Prefix{*address, static_cast<uint8_t>(*length)};
+}
+
+std::optional<sockaddr_in> ReadSocketAddress(const ConfigValue& value, bool port_optional) {
+  const std::string what =
+      port_optional ? "an IPv4 address, alone or with a port: ADDR or ADDR:PORT, port 0 to 65535"
+                    : "an IPv4 address and a UDP port: ADDR:PORT, port 1 to 65535";
+  if (!ExpectScalar(value, what)) return std::nullopt;
+  const std::string& text = value.node.scalar;
+  const size_t colon = text.find(':');
+  const std::optional<in_addr> address = ToAddress(text.substr(0, colon));
+  std::optional<uint64_t> port;
+  if (colon != std::string::npos) {
+    port = ToInteger(text.substr(colon + 1));
+  } else if (port_optional) {
+    port = 0;
+  }
+  if (!address || !port || *port > 65535 || (*port == 0 && !port_optional)) {
+    value.Reject(absl::StrCat("is not ", what));
+    return std::nullopt;
+  }
+  sockaddr_in result = {};
+  result.sin_family = AF_INET;
+  result.sin_addr = *address;
+  result.sin_port = htons(static_cast<uint16_t>(*port));
+  return result;
+}
+
+const ConfigNode* FindValue(const ConfigNode& mapping, const std::string& key) {
+  if (mapping.kind != Kind::kMapping) return nullptr;
+  for (size_t i = 0; i + 1 < mapping.children.size(); i += 2) {
+    const ConfigNode& name = *mapping.children[i];
+    if (name.kind == Kind::kScalar && name.scalar == key) return mapping.children[i + 1];
+  }
+  return nullptr;
+}
+
+namespace config_internal {
+
+void WalkMapping(const ConfigNode& node, const std::string& own_key,
+                 const std::vector<KnownKey>& known, ConfigErrors& errors,
+                 const std::function<void(size_t index, const ConfigValue&)>& entry) {
+  if (node.kind != Kind::kMapping && !(own_key.empty() && node.kind == Kind::kNull)) {
+    ConfigValue{own_key, node, errors}.Reject("is not a mapping of keys to values");
+    return;
+  }
+  std::vector<const ConfigNode*> seen(known.size(), nullptr);
+  for (size_t i = 0; i + 1 < node.children.size(); i += 2) {
+    const ConfigNode& name = *node.children[i];
+    if (name.kind != Kind::kScalar) {
+      errors.Add(name, own_key, absl::StrCat("a key is a word, not ", KindName(name.kind)));
+      continue;
+    }
+    const auto row = std::find_if(known.begin(), known.end(),
+                                  [&](const KnownKey& k) { return k.name == name.scalar; });
+    if (row == known.end()) {
+      errors.Add(name, Printable(name.scalar), UnknownKeyText(name.scalar, known));
+      continue;
+    }
+    const auto index = static_cast<size_t>(row - known.begin());
+    if (seen[index] != nullptr) {
+      errors.Add(name, name.scalar,
+                 absl::StrCat("is given in line ", seen[index]->line, " already; remove one"));
+      continue;
+    }
+    seen[index] = &name;
+    entry(index, ConfigValue{row->name, *node.children[i + 1], errors});
+  }
+  for (size_t i = 0; i < known.size(); ++i) {
+    if (!known[i].required || seen[i] != nullptr) continue;
+    errors.Add(node, known[i].name, absl::StrCat("is missing (", known[i].doc, ")"));
+  }
+}
+
+void WalkSequence(const ConfigValue& value, const std::string& of,
+                  const std::function<void(const ConfigValue&)>& item) {
+  if (value.node.kind != Kind::kSequence) {
+    value.Reject(absl::StrCat("is not a list of ", of));
+    return;
+  }
+  if (value.node.children.empty()) {
+    value.Reject(absl::StrCat("is empty; give at least one, or leave out the key"));
+    return;
+  }
+  for (const ConfigNode* child : value.node.children) {
+    item(ConfigValue{value.key, *child, value.errors});
+  }
+}
+
+void DescribeKey(int depth, const std::string& name, const std::string& type,
+                 const std::string& allowed, const std::string& unit, const std::string& fallback,
+                 const std::string& doc, bool required, std::string& out) {
+  const std::string indent(static_cast<size_t>(depth) * 2, ' ');
+  absl::StrAppend(&out, indent, name, ":  ", type);
+  if (!allowed.empty()) absl::StrAppend(&out, ", ", allowed);
+  if (!unit.empty()) absl::StrAppend(&out, " (", unit, ")");
+  if (required) absl::StrAppend(&out, "; required");
+  if (!fallback.empty()) absl::StrAppend(&out, "; default ", fallback);
+  absl::StrAppend(&out, "\n", indent, "    ", doc, "\n");
+}
+
+std::string Words(const std::vector<std::string>& words) {
+  std::string all;
+  for (size_t i = 0; i < words.size(); ++i) {
+    const char* separator = i == 0 ? "" : i + 1 == words.size() ? " or " : ", ";
+    absl::StrAppend(&all, separator, words[i]);
+  }
+  return all;
+}
+
+size_t ReadWord(const ConfigValue& value, const std::vector<std::string>& words) {
+  const auto word = value.node.kind == Kind::kScalar
+                        ? std::find(words.begin(), words.end(), value.node.scalar)
+                        : words.end();
+  if (word == words.end()) value.Reject(absl::StrCat("is not ", Words(words)));
+  return static_cast<size_t>(word - words.begin());
+}
+
+}  // namespace config_internal
+}  // namespace groupcast

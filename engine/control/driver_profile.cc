@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 the Groupcast authors
+#include "engine/control/driver_profile.h"
+
+#include <absl/strings/match.h>
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_join.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cstdlib>
+
+#include "engine/control/config_file.h"
+#include "engine/control/config_reader.h"
+
+namespace groupcast {
+namespace {
+
+constexpr char kGeneric[] = "generic";
+
+std::optional<std::string> ReadArgument(const ConfigValue& value) {
+  const auto text = ReadText(value);
+  if (!text) return std::nullopt;
+  const size_t equals = text->find('=');
+  if (equals == 0 || equals == std::string::npos || absl::StrContains(*text, ',')) {
+    value.Reject("is not one device argument as in 'framesz=2048'");
+    return std::nullopt;
+  }
+  return text;
+}
+
+ConfigType<DriverProfile> ChainsWord() {
+  static const std::vector<std::string> kWords = {"never", "advertised", "always"};
+  return {"word", config_internal::Words(kWords), kWords[0],
+          [](const ConfigValue& value, DriverProfile& out) {
+            const size_t i = config_internal::ReadWord(value, kWords);
+            out.chains = i == 2;
+            out.chains_if_advertised = i == 1 || i == 2;
+          },
+          nullptr};
+}
+
+ConfigTable<DriverProfile> ProfileTable() {
+  using P = DriverProfile;
+  return {
+      .keys = {
+          {"driver", Value(&P::driver, "text", kNameAllowed, ReadName), "",
+           "the driver's name in DPDK; the file's name too", true},
+          {"chains", ChainsWord(), "",
+           "whether it transmits chains of mbufs: where it advertises MULTI_SEGS, or always"},
+          {"max_segments", Integer(&P::max_segments, 1, 65535), "mbufs",
+           "longest chain that it transmits"},
+          {"tx_descriptors", Integer(&P::tx_descriptors, 64, 32768), "descriptors",
+           "length of the transmit ring"},
+          {"rx_descriptors", Integer(&P::rx_descriptors, 64, 32768), "descriptors",
+           "length of the receive ring"},
+          {"copybreak", Integer(&P::copybreak, 0, 65507), "bytes",
+           "smaller payloads are copied to each packet, larger ones shared"},
+          {"min_frame", Integer(&P::min_frame, 14, 64), "bytes", "shortest frame that it takes"},
+          {"completion",
+           OneOf(&P::completion, {{"eager", Completion::kEager},
+                                  {"told", Completion::kTold},
+                                  {"consumer", Completion::kConsumer},
+                                  {"silent", Completion::kSilent}}),
+           "",
+           "how one learns that a packet's memory was read: eager: when the burst returns; "
+           "told: it can be asked; consumer: when the mbuf comes back; silent: never"},
+          {"tx_offloads", ListOf(&P::tx_offloads, "words", "names as in DPDK", ReadName), "",
+           "offloads used where the driver advertises them", false, "none"},
+          {"interface_argument", Value(&P::interface_argument, "text", kNameAllowed, ReadName), "",
+           "the device argument that names the kernel interface", false, "none"},
+          {"arguments", ListOf(&P::arguments, "texts", "KEY=VALUE", ReadArgument), "",
+           "device arguments added where the configuration does not give them; "
+           "${framesz}, ${blocksz} and ${framecnt} become what the MTU and the transmit ring "
+           "need",
+           false, "none"}}};
+}
+
+absl::StatusOr<DriverProfile> ReadProfile(const std::string& path, const std::string& driver) {
+  const absl::StatusOr<ConfigFile> file = ConfigFile::Read(path);
+  if (!file.ok()) return file.status();
+  DriverProfile profile;
+  ConfigErrors errors(path);
+  ReadMapping(file->root(), "", ProfileTable(), profile, errors);
+  const ConfigNode* name = FindValue(file->root(), "driver");
+  if (name != nullptr && !profile.driver.empty() && profile.driver != driver) {
+    ConfigValue{"driver", *name, errors}.Reject(
+        absl::StrCat("is not the driver that the file is named after, '", driver, "'"));
+  }
+  if (!errors.empty()) return errors.status();
+  return profile;
+}
+
+std::vector<std::string> ProfileFolders() {
+  std::vector<std::string> folders;
+  const char* own = std::getenv("GROUPCAST_DRIVERS");
+  if (own != nullptr && own[0] != '\0') folders.push_back(own);
+  folders.push_back(GROUPCAST_PROFILE_DIR);
+  folders.push_back(GROUPCAST_SOURCE_PROFILE_DIR);
+  return folders;
+}
+
+// The path of `driver`'s profile; empty if there is none.
+std::string FindProfile(const std::string& driver) {
+  const bool safe = !driver.empty() && std::all_of(driver.begin(), driver.end(), [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '-';
+  });
+  if (!safe) return "";
+  for (const std::string& folder : ProfileFolders()) {
+    std::string path = absl::StrCat(folder, "/", driver, ".yaml");
+    if (access(path.c_str(), F_OK) == 0) return path;
+  }
+  return "";
+}
+
+}  // namespace
+
+absl::StatusOr<DriverProfile> LoadDriverProfile(const std::string& driver) {
+  if (const std::string path = FindProfile(driver); !path.empty()) return ReadProfile(path, driver);
+  if (const std::string path = FindProfile(kGeneric); !path.empty()) {
+    return ReadProfile(path, kGeneric);
+  }
+  return absl::NotFoundError(
+      absl::StrCat("no driver profile for '", Printable(driver), "' and no ", kGeneric, ".yaml in ",
+                   absl::StrJoin(ProfileFolders(), ", "),
+                   "; install the driver profiles, or set GROUPCAST_DRIVERS to their folder"));
+}
+
+absl::StatusOr<DriverProfile> LoadDeviceProfile(const std::string& device) {
+  for (std::string driver = device; !driver.empty(); driver.pop_back()) {
+    if (driver != kGeneric && !FindProfile(driver).empty()) return LoadDriverProfile(driver);
+  }
+  return LoadDriverProfile(kGeneric);
+}
+
+std::string DriverProfileReference() {
+  std::string text;
+  DescribeTable(ProfileTable(), 0, text);
+  return text;
+}
+
+}  // namespace groupcast

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 the Groupcast authors
+#include "engine/control/eal.h"
+
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_join.h>
+#include <pthread.h>
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <mutex>
+#include <thread>
+
+#include "engine/control/log.h"
+
+namespace groupcast {
+namespace {
+
+struct Environment {
+  std::mutex mutex;
+  pid_t owner = 0;  // process that started it; 0: not started
+  bool failed = false;
+  bool pci = false;
+  std::vector<std::string> arguments;
+};
+
+Environment& TheEnvironment() {
+  static auto* environment = new Environment;  // lives as long as its threads: to the end
+  return *environment;
+}
+
+uint64_t FreeHugepageMib() {
+  uint64_t mib = 0;
+  std::error_code error;
+  for (const auto& entry :
+       std::filesystem::directory_iterator("/sys/kernel/mm/hugepages", error)) {
+    uint64_t size_kib = 0, pages = 0;
+    const std::string name = entry.path().filename();
+    if (std::sscanf(name.c_str(), "hugepages-%lukB", &size_kib) != 1) continue;
+    std::ifstream(entry.path() / "free_hugepages") >> pages;
+    mib += pages * size_kib / 1024;
+  }
+  return mib;
+}
+
+unsigned LastCpu() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  sched_getaffinity(0, sizeof(set), &set);
+  unsigned last = 0;
+  for (unsigned cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+    if (CPU_ISSET(cpu, &set)) last = cpu;
+  }
+  return last;
+}
+
+absl::StatusOr<std::vector<std::string>> MemoryArguments(const EngineConfig& config) {
+  const uint32_t mib = config.memory_mib != 0 ? config.memory_mib : kDefaultMemoryMib;
+  if (config.hugepages != Hugepages::kOff) {
+    const uint64_t free_mib = FreeHugepageMib();
+    if (free_mib >= mib) return std::vector<std::string>{"--in-memory"};
+    const std::string have = absl::StrCat(free_mib, " MiB of hugepages are free, ", mib,
+                                          " MiB are wanted; see /proc/sys/vm/nr_hugepages");
+    if (config.hugepages == Hugepages::kRequired) {
+      return absl::ResourceExhaustedError(
+          absl::StrCat(config.path, ": memory: hugepages: required: ", have));
+    }
+    LogWarning(absl::StrCat("going on without hugepages: ", have));
+  }
+  return std::vector<std::string>{"--no-huge", "-m", absl::StrCat(mib)};
+}
+
+// Its runtime folder would outlive the process otherwise.
+void RemoveRuntimeFolder() {
+  if (TheEnvironment().owner != getpid()) return;
+  std::error_code error;
+  const std::filesystem::path folder = rte_eal_get_runtime_dir();
+  if (folder.filename() == absl::StrCat("groupcast-", getpid())) {
+    std::filesystem::remove_all(folder, error);
+  }
+}
+
+}  // namespace
+
+absl::Status DpdkError(int error, const std::string& what) {
+  const int positive = error < 0 ? -error : error;
+  const std::string text = absl::StrCat(what, ": ", rte_strerror(positive));
+  switch (positive) {
+    case ENOMEM:
+      return absl::ResourceExhaustedError(text);
+    case EPERM:
+    case EACCES:
+      return absl::PermissionDeniedError(text);
+    case ENODEV:
+    case ENOENT:
+      return absl::NotFoundError(text);
+    default:
+      return absl::UnavailableError(text);
+  }
+}
+
+absl::Status StartEal(const EngineConfig& config) {
+  Environment& environment = TheEnvironment();
+  const std::lock_guard lock(environment.mutex);
+  const bool wants_pci =
+      std::any_of(config.ports.begin(), config.ports.end(), [](const auto& p) { return p.IsPci(); });
+  if (environment.owner != 0 && environment.owner != getpid()) {
+    return absl::UnimplementedError(
+        "this process was forked from one that had attached, and DPDK's memory belongs to that one; "
+        "attach after fork() only, or exec() a new program");
+  }
+  if (environment.failed) {
+    return absl::UnavailableError(
+        "DPDK's environment failed to start earlier in this process and can't be started again; "
+        "correct the configuration and start the program again");
+  }
+  if (environment.owner == getpid()) {
+    if (wants_pci && !environment.pci) {
+      return absl::FailedPreconditionError(
+          "a PCI port can't be added: the process first attached without one; name it in the first "
+          "configuration");
+    }
+    return absl::OkStatus();
+  }
+
+  auto memory = MemoryArguments(config);
+  if (!memory.ok()) return memory.status();
+  std::vector<std::string> arguments = {"groupcast", "--no-shconf",
+                                        absl::StrCat("--file-prefix=groupcast-", getpid()),
+                                        absl::StrCat("--lcores=0@", LastCpu()),
+                                        "--log-level=lib.*:warning", "--log-level=lib.telemetry:error"};
+  if (!wants_pci) arguments.emplace_back("--no-pci");
+  arguments.insert(arguments.end(), memory->begin(), memory->end());
+  arguments.insert(arguments.end(), config.eal.begin(), config.eal.end());
+
+  // rte_eal_init() pins its caller and all that it later creates; our thread takes that, and no
+  // signal of the application.
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  environment.arguments = arguments;  // EAL may keep pointers into them
+  int rc = 0;
+  std::thread([&environment, &rc] {
+    pthread_setname_np(pthread_self(), "gc-eal");
+    std::vector<char*> argv;
+    for (std::string& argument : environment.arguments) argv.push_back(argument.data());
+    if (rte_eal_init(static_cast<int>(argv.size()), argv.data()) < 0) rc = -rte_errno;
+  }).join();
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  if (rc < 0) {
+    environment.failed = true;
+    return DpdkError(rc, absl::StrCat("DPDK's environment did not start with '",
+                                      absl::StrJoin(arguments, " "), "'"));
+  }
+  environment.owner = getpid();
+  environment.pci = wants_pci;
+  std::atexit(RemoveRuntimeFolder);
+  return absl::OkStatus();
+}
+
+}  // namespace groupcast

@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 the Groupcast authors
+#include "engine/control/engine.h"
+
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_join.h>
+#include <rte_errno.h>
+#include <rte_jhash.h>
+#include <rte_lcore.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <random>
+
+#include "engine/control/eal.h"
+#include "engine/control/egress_filters.h"
+#include "engine/control/log.h"
+
+namespace groupcast {
+namespace {
+
+constexpr auto kDrain = std::chrono::seconds(1);
+constexpr size_t kRequestArena = 1 << 20;  // bytes, per channel and lcore
+constexpr unsigned kRequestRing = 4096;
+constexpr size_t kLeastPayloadArena = 1 << 20;
+
+uint64_t NetnsCookie() {
+  uint64_t cookie = 0;
+  socklen_t len = sizeof(cookie);
+  const int descriptor = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  getsockopt(descriptor, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &len);
+  close(descriptor);
+  return cookie;
+}
+
+std::vector<unsigned> CpusOfProcess() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  sched_getaffinity(getpid(), sizeof(set), &set);
+  std::vector<unsigned> cpus;
+  for (unsigned cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+    if (CPU_ISSET(cpu, &set)) cpus.push_back(cpu);
+  }
+  return cpus;
+}
+
+void RunLcore(PollLoop* loop, unsigned cpu, const std::atomic<RunMode>* mode) {
+  pthread_setname_np(pthread_self(), absl::StrCat("gc-lcore-", cpu).substr(0, 15).c_str());
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(cpu, &set);
+  pthread_setaffinity_np(pthread_self(), sizeof(set), &set);
+  // Gives the thread an lcore id, and with it mempool caches.
+  if (rte_thread_register() != 0) {
+    LogWarning(absl::StrCat("lcore on CPU ", cpu, " runs without an lcore id: ",
+                            rte_strerror(rte_errno)));
+  }
+  loop->Run(*mode);
+  rte_thread_unregister();
+}
+
+}  // namespace
+
+absl::Status Engine::StartPorts() {
+  for (const PortConfig& config : config_.ports) {
+    auto port = PortSetup::Start(config, static_cast<uint16_t>(config_.lcores.size()));
+    if (!port.ok()) return port.status();
+    LogNotice((*port)->Describe());
+    ports_.push_back(*std::move(port));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Engine::StartResolver() {
+  Resolver::Options options;
+  options.routes = config_.routes;
+  options.next_hops = config_.next_hops;
+  options.readers = kMaxChannels;
+  for (const auto& port : ports_) {
+    options.ports.push_back({port->name(), port->interface(), port->config().fixed});
+  }
+  options.on_interface = [this](uint16_t port, const InterfaceState& state) {
+    OnInterface(port, state);
+  };
+  auto resolver = Resolver::Start(std::move(options));
+  if (!resolver.ok()) return resolver.status();
+  resolver_ = *std::move(resolver);
+  return absl::OkStatus();
+}
+
+void Engine::OnInterface(uint16_t port, const InterfaceState& state) {
+  PortState* shared = ports_[port]->state();
+  shared->link_up.store(state.exists && state.up && state.carrier, std::memory_order_relaxed);
+  shared->mtu.store(std::min(state.mtu, ports_[port]->mtu()), std::memory_order_relaxed);
+}
+
+absl::Status Engine::StartLcores() {
+  uint32_t frame = 0;
+  for (const auto& port : ports_) frame = std::max(frame, port->mtu() + kEthernetHeader);
+  std::random_device random;
+  for (size_t i = 0; i < config_.lcores.size(); i++) {
+    Lcore lcore;
+    lcore.cpu = config_.lcores[i];
+    std::vector<PollLoop::PortOptions> ports;
+    uint32_t packets = Port::kBurst;
+    for (size_t p = 0; p < ports_.size(); p++) {
+      PortSetup& port = *ports_[p];
+      if (i >= port.queues()) continue;
+      // What the driver holds, what waits here, and what the pool's cache keeps back.
+      packets += port.tx_descriptors() + 2 * Port::kBurst + 512;
+      PollLoop::PortOptions options{static_cast<uint16_t>(p),
+                                    port.Plan(static_cast<uint16_t>(i)), port.state(), {}};
+      if (i == 0) {
+        options.kick = port.kick();
+      } else if (i < port.kick().count) {
+        options.kick.descriptors[0] = port.kick().descriptors[i];
+        options.kick.count = 1;
+      }
+      ports.push_back(options);
+    }
+    auto mempools = Mempools::Create(absl::StrCat("gc", instance_, "_", i), packets, frame);
+    if (!mempools.ok()) return mempools.status();
+    lcore.mempools = *std::move(mempools);
+    PollLoop::Options options;
+    options.lcore = i;
+    options.sleeps = config_.idle == Idle::kAdaptive;
+    options.channels = &table_;
+    options.next_hops = &resolver_->next_hops();
+    options.pools = lcore.mempools->pools();
+    options.first_ip_id = static_cast<uint16_t>(random());
+    lcore.loop = std::make_unique<PollLoop>(options, ports);
+    lcores_.push_back(std::move(lcore));
+  }
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  for (Lcore& lcore : lcores_) {
+    lcore.thread = std::thread(RunLcore, lcore.loop.get(), lcore.cpu, &mode_);
+  }
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return absl::OkStatus();
+}
+
+void Engine::WarnOfEgressFilters() {
+  std::vector<uint32_t> interfaces;
+  for (const auto& port : ports_) {
+    if (port->interface() != 0) interfaces.push_back(port->interface());
+  }
+  if (interfaces.empty()) return;
+  const std::vector<std::string> filters = FindEgressFilters(interfaces);
+  if (filters.empty()) return;
+  LogWarning(absl::StrCat("datagrams that leave by the engine do not pass: ",
+                          absl::StrJoin(filters, ", ")));
+}
+
+absl::StatusOr<std::unique_ptr<Engine>> Engine::Start(const EngineConfig& config) {
+  static std::atomic<uint32_t> instances{0};
+  std::unique_ptr<Engine> self(new Engine(config));
+  self->instance_ = ++instances;
+  const std::vector<unsigned> cpus = CpusOfProcess();
+  if (self->config_.lcores.empty()) self->config_.lcores = {cpus.back()};
+  for (const unsigned cpu : self->config_.lcores) {
+    if (std::find(cpus.begin(), cpus.end(), cpu) == cpus.end()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(config.path, ": lcores: CPU ", cpu, " is not among those of this process: ",
+                       absl::StrJoin(cpus, ", ")));
+    }
+  }
+  absl::Status status = StartEal(self->config_);
+  if (!status.ok()) return status;
+  self->netns_cookie_ = NetnsCookie();
+  status = self->StartPorts();
+  if (status.ok()) status = self->StartResolver();
+  if (status.ok()) status = self->StartLcores();
+  if (!status.ok()) {
+    self->Stop([] { return true; });
+    return status;
+  }
+  self->WarnOfEgressFilters();
+  return self;
+}
+
+void Engine::Stop(const std::function<bool()>& callers_gone) {
+  using Clock = std::chrono::steady_clock;
+  const auto nap = [] { std::this_thread::sleep_for(std::chrono::microseconds(200)); };
+  // Requests of non-blocking calls outlive their callers: all of them must be done, too.
+  const auto posted_done = [this] {
+    const absl::MutexLock lock(&mutex_);
+    for (const auto& channel : channels_) {
+      for (const Request* r = channel ? channel->oldest() : nullptr; r != nullptr;
+           r = r->caller_next) {
+        if (r->done.load(std::memory_order_acquire) == 0) return false;
+      }
+    }
+    return true;
+  };
+  const auto drained = [this] {
+    return std::all_of(lcores_.begin(), lcores_.end(),
+                       [](const Lcore& lcore) { return lcore.loop->Drained(); });
+  };
+  const auto deadline = Clock::now() + kDrain;
+  while (Clock::now() < deadline && !(callers_gone() && posted_done() && drained())) nap();
+  mode_.store(RunMode::kAbandon, std::memory_order_release);
+  while (!callers_gone()) nap();
+  const auto abandoned = Clock::now() + kDrain;
+  while (Clock::now() < abandoned && !posted_done()) nap();
+  mode_.store(RunMode::kExit, std::memory_order_release);
+  for (Lcore& lcore : lcores_) {
+    if (lcore.thread.joinable()) lcore.thread.join();
+  }
+  for (size_t i = 0; i < kCounters; i++) totals_[i] = Read(static_cast<Counter>(i));
+  resolver_.reset();  // it reports to the ports
+  ports_.clear();     // drivers give back the mbufs they hold
+}
+
+Engine::~Engine() {
+  const absl::MutexLock lock(&mutex_);
+  bool all_back = true;
+  for (Lcore& lcore : lcores_) all_back = lcore.mempools->Full() && all_back;
+  // Mbufs that a consumer still holds point into the channels' memory: then it stays.
+  if (!all_back) {
+    for (auto& channel : channels_) channel.release();
+    return;
+  }
+  channels_.clear();
+  for (rte_ring* ring : rings_) rte_ring_free(ring);
+  for (const rte_memzone* zone : zones_) rte_memzone_free(zone);
+}
+
+std::unique_ptr<Channel> Engine::MakeChannel(uint32_t number) {
+  size_t payload = kLeastPayloadArena;
+  for (const auto& port : ports_) {
+    // A full TX ring of one-recipient groupcasts.
+    payload = std::max<size_t>(payload, size_t{port->tx_descriptors()} * (port->mtu() + 128));
+  }
+  payload = RTE_ALIGN_CEIL(payload, size_t{4096});
+  const std::string name = absl::StrCat("gc", instance_, "_channel", number);
+  const rte_memzone* zone =
+      rte_memzone_reserve_aligned(name.c_str(), payload + lcores_.size() * kRequestArena,
+                                  SOCKET_ID_ANY, RTE_MEMZONE_IOVA_CONTIG, RTE_CACHE_LINE_SIZE);
+  if (zone == nullptr) return nullptr;
+  zones_.push_back(zone);
+  auto* base = static_cast<uint8_t*>(zone->addr);
+  std::vector<Channel::Lane> lanes;
+  for (size_t i = 0; i < lcores_.size(); i++) {
+    rte_ring* ring = rte_ring_create(absl::StrCat(name, "_", i).c_str(), kRequestRing,
+                                     SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
+    if (ring == nullptr) return nullptr;
+    rings_.push_back(ring);
+    const size_t offset = payload + i * kRequestArena;
+    lanes.push_back({ring, Arena(base + offset, kRequestArena, zone->iova + offset),
+                     lcores_[i].loop->doorbell()});
+  }
+  return std::make_unique<Channel>(Arena(base, payload, zone->iova), std::move(lanes));
+}
+
+Channel* Engine::ChannelOf(uint32_t number) {
+  Channel* channel = table_.channels[number].load(std::memory_order_acquire);
+  if (channel != nullptr) return channel;
+  const absl::MutexLock lock(&mutex_);
+  auto made = MakeChannel(number);
+  if (made == nullptr) return nullptr;
+  channel = made.get();
+  channels_.push_back(std::move(made));
+  table_.channels[number].store(channel, std::memory_order_release);
+  uint32_t count = table_.count.load(std::memory_order_relaxed);
+  table_.count.store(std::max(count, number + 1), std::memory_order_release);
+  return channel;
+}
+
+size_t Engine::LcoreOf(uint16_t port, rte_be32_t address, rte_be16_t udp_port) const {
+  const uint16_t queues = ports_[port]->queues();
+  return queues == 1 ? 0 : rte_jhash_2words(address, udp_port, 0) % queues;
+}
+
+bool Engine::MayBindTo(uint32_t interface) const {
+  return interface == 0 ||
+         std::any_of(ports_.begin(), ports_.end(),
+                     [&](const auto& port) { return port->interface() == interface; });
+}
+
+uint64_t Engine::Read(Counter counter) const {
+  if (resolver_ == nullptr) return totals_[static_cast<size_t>(counter)];
+  uint64_t sum = resolver_->counters().Read(counter);
+  for (const Lcore& lcore : lcores_) sum += lcore.loop->counters().Read(counter);
+  return sum;
+}
+
+}  // namespace groupcast

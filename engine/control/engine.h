@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 the Groupcast authors
+#pragma once
+
+#include <absl/status/statusor.h>
+#include <absl/synchronization/mutex.h>
+#include <rte_memzone.h>
+
+#include <array>
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "engine/control/config.h"
+#include "engine/control/mempools.h"
+#include "engine/control/port_setup.h"
+#include "engine/control/resolver.h"
+#include "engine/datapath/poll_loop.h"
+
+namespace groupcast {
+
+// Starts and stops all parts of the engine in order; nobody else knows them all.
+class Engine {
+ public:
+  // Starts EAL (the first time), ports, resolver and lcores. On error nothing is left started.
+  static absl::StatusOr<std::unique_ptr<Engine>> Start(const EngineConfig& config);
+  // Stop() must have been called.
+  ~Engine();
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  // Drains accepted packets for at most a second, ends the rest as "not started", stops all.
+  // `callers_gone`: whether no application thread is inside the engine any more; it must become
+  // true soon after new ones are kept out.
+  void Stop(const std::function<bool()>& callers_gone);
+
+  // The channel of the application thread with this number, made on first use; null when there is
+  // no memory for it. One thread per number at a time; the thread itself calls.
+  Channel* ChannelOf(uint32_t number);
+
+  Resolver& resolver() { return *resolver_; }
+  const EngineConfig& config() const { return config_; }
+  uint32_t instance() const { return instance_; }  // differs for each engine of the process; not 0
+  uint64_t netns_cookie() const { return netns_cookie_; }
+  // Whether a socket bound to this interface can be served: 0 (unbound), or a port's own.
+  bool MayBindTo(uint32_t interface) const;
+  // Which lcore sends to this recipient: always the same, so that order holds.
+  size_t LcoreOf(uint16_t port, rte_be32_t address, rte_be16_t udp_port) const;
+  size_t lcores() const { return lcores_.size(); }
+  size_t ports() const { return ports_.size(); }
+  // The sum over lcores and resolver; after Stop(), as it was then.
+  uint64_t Read(Counter counter) const;
+
+ private:
+  struct Lcore {
+    unsigned cpu = 0;
+    std::unique_ptr<Mempools> mempools;
+    std::unique_ptr<PollLoop> loop;
+    std::thread thread;
+  };
+
+  explicit Engine(const EngineConfig& config) : config_(config) {}
+  absl::Status StartPorts();
+  absl::Status StartResolver();
+  absl::Status StartLcores();
+  void OnInterface(uint16_t port, const InterfaceState& state);
+  void WarnOfEgressFilters();
+  std::unique_ptr<Channel> MakeChannel(uint32_t number);
+
+  EngineConfig config_;
+  uint32_t instance_ = 0;  // makes names of DPDK objects unique
+  uint64_t netns_cookie_ = 0;
+  std::vector<std::unique_ptr<PortSetup>> ports_;
+  std::unique_ptr<Resolver> resolver_;
+  std::vector<Lcore> lcores_;
+  std::atomic<RunMode> mode_{RunMode::kRun};
+  std::array<uint64_t, kCounters> totals_{};  // set by Stop()
+  ChannelTable table_;
+  absl::Mutex mutex_;  // makes channels one at a time
+  std::vector<std::unique_ptr<Channel>> channels_ ABSL_GUARDED_BY(mutex_);
+  std::vector<const rte_memzone*> zones_ ABSL_GUARDED_BY(mutex_);
+  std::vector<rte_ring*> rings_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace groupcast

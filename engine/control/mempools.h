@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 the Groupcast authors
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "engine/datapath/assembler.h"
+
+namespace groupcast {
+
+// The mempools of one lcore.
+class Mempools {
+ public:
+  // `name`: unique among all that live. `packets`: how many may be in flight at a time.
+  // `largest_frame`: bytes from the Ethernet header on.
+  static absl::StatusOr<std::unique_ptr<Mempools>> Create(const std::string& name,
+                                                          uint32_t packets,
+                                                          uint32_t largest_frame);
+  // Frees those to which every mbuf came back; the others stay (their users hold pointers into
+  // them), with a warning.
+  ~Mempools();
+  Mempools(const Mempools&) = delete;
+  Mempools& operator=(const Mempools&) = delete;
+
+  const LcorePools& pools() const { return pools_; }
+  // Whether every mbuf of each pool is back.
+  bool Full() const;
+
+ private:
+  Mempools() = default;
+  LcorePools pools_{};
+};
+
+}  // namespace groupcast

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 the Groupcast authors
+#include "engine/control/port_setup.h"
+
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_replace.h>
+#include <net/if.h>
+#include <rte_dev.h>
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <bit>
+
+#include "engine/control/eal.h"
+#include "engine/control/log.h"
+#include "engine/control/packet_sockets.h"
+
+namespace groupcast {
+namespace {
+
+constexpr char kAfPacket[] = "net_af_packet";
+// TPACKET2_HDRLEN and alignment before the frame in net_af_packet's ring.
+constexpr uint32_t kRingFrameOverhead = 64 + kEthernetHeader;
+constexpr uint32_t kLeastRingFrame = 2048;
+constexpr uint32_t kRingBlock = 1 << 16;
+
+uint32_t InterfaceMtu(const std::string& interface) {
+  ifreq request{};
+  interface.copy(request.ifr_name, IFNAMSIZ - 1);
+  const int descriptor = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  const int rc = ioctl(descriptor, SIOCGIFMTU, &request);
+  close(descriptor);
+  return rc == 0 ? static_cast<uint32_t>(request.ifr_mtu) : 1500;
+}
+
+struct Offload {
+  const char* name;
+  uint64_t capability;
+  uint64_t mbuf_flag;
+};
+constexpr Offload kOffloads[] = {
+    {"ipv4_cksum", RTE_ETH_TX_OFFLOAD_IPV4_CKSUM, RTE_MBUF_F_TX_IP_CKSUM},
+    {"udp_cksum", RTE_ETH_TX_OFFLOAD_UDP_CKSUM, RTE_MBUF_F_TX_UDP_CKSUM},
+};
+
+}  // namespace
+
+absl::Status PortSetup::Failed(int error, const std::string& what) const {
+  return DpdkError(error, absl::StrCat("port '", config_.name, "': device '", device_, "' ", what));
+}
+
+absl::Status PortSetup::FindInterface() {
+  if (config_.interface.empty()) {
+    mtu_ = config_.fixed->mtu;
+    return absl::OkStatus();
+  }
+  interface_ = if_nametoindex(config_.interface.c_str());
+  if (interface_ == 0) {
+    return absl::NotFoundError(
+        absl::StrCat("port '", config_.name, "': there is no network interface '",
+                     config_.interface, "' here; `ip link` lists those there are"));
+  }
+  mtu_ = InterfaceMtu(config_.interface);
+  return absl::OkStatus();
+}
+
+// The profile's device arguments that the configuration does not give, with what depends on the MTU
+// and the transmit ring filled in.
+void PortSetup::AddArguments() {
+  // A frame of the interface's MTU must fit: longer ones net_af_packet drops without a word.
+  ring_frame_ = std::max(std::bit_ceil(mtu_ + kRingFrameOverhead), kLeastRingFrame);
+  for (const std::string& argument : profile_.arguments) {
+    if (!config_.DeviceArgument(argument.substr(0, argument.find('='))).empty()) continue;
+    absl::StrAppend(&device_, ",",
+                    absl::StrReplaceAll(
+                        argument, {{"${framesz}", absl::StrCat(ring_frame_)},
+                                   {"${blocksz}", absl::StrCat(std::max(ring_frame_, kRingBlock))},
+                                   {"${framecnt}", absl::StrCat(profile_.tx_descriptors)}}));
+  }
+}
+
+absl::Status PortSetup::Probe(uint16_t queues) {
+  AddArguments();
+  const bool af_packet = profile_.driver == kAfPacket;
+  if (af_packet && config_.DeviceArgument("qpairs").empty()) {
+    absl::StrAppend(&device_, ",qpairs=", std::min<uint16_t>(queues, KickSockets::kMost));
+  }
+  const std::set<int> before = af_packet ? PacketSockets() : std::set<int>();
+  const std::string name = config_.DeviceName();
+  if (rte_eth_dev_get_port_by_name(name.c_str(), &port_id_) == 0) {
+    return absl::AlreadyExistsError(absl::StrCat(
+        "port '", config_.name, "': DPDK device '", name, "' is in use in this process already"));
+  }
+  const int rc = rte_dev_probe(device_.c_str());
+  if (rc < 0) return Failed(rc, "did not start");
+  probed_ = true;
+  if (rte_eth_dev_get_port_by_name(name.c_str(), &port_id_) != 0) {
+    return Failed(ENODEV, "is no network device");
+  }
+  if (!af_packet) return absl::OkStatus();
+  // Each frame in flight is charged with its socket buffer's own size, too, and the driver's
+  // poll() must find the socket writeable while the ring is full: it would block the lcore.
+  const uint64_t ring_bytes = uint64_t{profile_.tx_descriptors} * (ring_frame_ + 1024) * 2;
+  auto kick = AdoptPacketSockets(before, interface_, ring_bytes);
+  if (!kick.ok()) return kick.status();
+  kick_ = *kick;
+  return absl::OkStatus();
+}
+
+absl::Status PortSetup::Configure(uint16_t queues) {
+  rte_eth_dev_info info;
+  int rc = rte_eth_dev_info_get(port_id_, &info);
+  if (rc < 0) return Failed(rc, "does not tell its capabilities");
+  auto profile = LoadDriverProfile(info.driver_name);
+  if (!profile.ok()) return profile.status();
+  profile_ = *std::move(profile);
+
+  rte_eth_conf conf{};
+  const bool advertised = (info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) != 0;
+  if (advertised) conf.txmode.offloads |= RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+  // An append segment makes three; net_null and net_pcap take chains without advertising it.
+  chains_ = profile_.max_segments >= 3 &&
+            (profile_.chains || (profile_.chains_if_advertised && advertised));
+  for (const std::string& wanted : config_.tx_offloads.value_or(profile_.tx_offloads)) {
+    for (const Offload& offload : kOffloads) {
+      if (wanted != offload.name) continue;
+      if ((info.tx_offload_capa & offload.capability) == 0) {
+        LogNotice(absl::StrCat("port '", config_.name, "': ", info.driver_name, " has no ", wanted,
+                               "; it is done in software"));
+        continue;
+      }
+      conf.txmode.offloads |= offload.capability;
+      mbuf_offloads_ |= offload.mbuf_flag;
+    }
+  }
+  queues_ = std::min(queues, info.max_tx_queues);
+  if (kick_.count > 0) queues_ = std::min<uint16_t>(queues_, kick_.count);
+  rc = rte_eth_dev_configure(port_id_, 0, queues_, &conf);
+  if (rc < 0) return Failed(rc, absl::StrCat("can't be configured with ", queues_, " TX queues"));
+  tx_descriptors_ = config_.tx_descriptors.value_or(profile_.tx_descriptors);
+  uint16_t rx_descriptors = profile_.rx_descriptors;
+  rc = rte_eth_dev_adjust_nb_rx_tx_desc(port_id_, &rx_descriptors, &tx_descriptors_);
+  if (rc < 0) return Failed(rc, "refuses the number of descriptors");
+  for (uint16_t queue = 0; queue < queues_; queue++) {
+    rte_eth_txconf tx = info.default_txconf;
+    tx.offloads = conf.txmode.offloads;
+    rc = rte_eth_tx_queue_setup(port_id_, queue, tx_descriptors_, SOCKET_ID_ANY, &tx);
+    if (rc < 0) return Failed(rc, absl::StrCat("can't set up TX queue ", queue));
+  }
+  rc = rte_eth_dev_start(port_id_);
+  if (rc < 0) return Failed(rc, "can't be started");
+  started_ = true;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<PortSetup>> PortSetup::Start(const PortConfig& config,
+                                                            uint16_t queues) {
+  std::unique_ptr<PortSetup> self(new PortSetup);
+  self->config_ = config;
+  self->device_ = config.device;
+  auto profile = LoadDeviceProfile(config.DeviceName());
+  if (!profile.ok()) return profile.status();
+  self->profile_ = *std::move(profile);
+  absl::Status status = self->FindInterface();
+  if (status.ok()) status = self->Probe(queues);
+  if (status.ok()) status = self->Configure(queues);
+  if (!status.ok()) return status;
+  self->state_.mtu.store(self->mtu_, std::memory_order_relaxed);
+  return self;
+}
+
+PortSetup::~PortSetup() {
+  if (started_) rte_eth_dev_stop(port_id_);
+  if (!probed_) return;
+  rte_eth_dev_info info;
+  if (rte_eth_dev_info_get(port_id_, &info) != 0) return;
+  rte_device* device = info.device;
+  rte_eth_dev_close(port_id_);
+  const int rc = rte_dev_remove(device);
+  if (rc < 0) LogWarning(std::string(Failed(rc, "can't be removed").message()));
+}
+
+TxPlan PortSetup::Plan(uint16_t queue) const {
+  TxPlan plan;
+  plan.port_id = port_id_;
+  plan.queue = queue;
+  plan.chains = chains_;
+  plan.copybreak = config_.copybreak.value_or(profile_.copybreak);
+  plan.offloads = mbuf_offloads_;
+  return plan;
+}
+
+std::string PortSetup::Describe() const {
+  const uint16_t copybreak = config_.copybreak.value_or(profile_.copybreak);
+  return absl::StrCat(
+      "port '", config_.name, "': ", device_, " (profile ", profile_.driver, "), ",
+      config_.interface.empty() ? "static next hops" : "interface " + config_.interface, ", MTU ",
+      mtu_, ", ", queues_, " TX queue(s) of ", tx_descriptors_, "; payloads above ",
+      chains_ ? absl::StrCat(copybreak, " bytes are chained, smaller ones copied")
+              : "0 bytes are copied: the driver takes no chains",
+      mbuf_offloads_ != 0 ? "; checksums by the device" : "; checksums in software");
+}
+
+}  // namespace groupcast

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 the Groupcast authors
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "engine/control/config.h"
+#include "engine/control/driver_profile.h"
+#include "engine/datapath/assembler.h"
+#include "engine/datapath/port.h"
+
+namespace groupcast {
+
+// The cold half of a port: probed, configured and started from its driver profile; stopped and
+// removed when this is destroyed.
+class PortSetup {
+ public:
+  // `queues`: TX queues wanted, one per lcore; fewer where the device has fewer.
+  static absl::StatusOr<std::unique_ptr<PortSetup>> Start(const PortConfig& config,
+                                                          uint16_t queues);
+  ~PortSetup();
+  PortSetup(const PortSetup&) = delete;
+  PortSetup& operator=(const PortSetup&) = delete;
+
+  const std::string& name() const { return config_.name; }
+  const PortConfig& config() const { return config_; }
+  uint32_t interface() const { return interface_; }  // ifindex; 0: static
+  uint32_t mtu() const { return mtu_; }              // when it was started
+  uint16_t queues() const { return queues_; }
+  uint16_t tx_descriptors() const { return tx_descriptors_; }
+  const KickSockets& kick() const { return kick_; }
+  PortState* state() { return &state_; }
+  TxPlan Plan(uint16_t queue) const;
+  // One line: what this port is and how its packets are put together.
+  std::string Describe() const;
+
+ private:
+  PortSetup() = default;
+  absl::Status FindInterface();
+  void AddArguments();
+  absl::Status Probe(uint16_t queues);
+  absl::Status Configure(uint16_t queues);
+  absl::Status Failed(int error, const std::string& what) const;
+
+  PortConfig config_;
+  DriverProfile profile_;
+  std::string device_;  // with the profile's arguments
+  uint32_t interface_ = 0;
+  uint32_t mtu_ = 1500;
+  uint32_t ring_frame_ = 0;  // bytes, of net_af_packet's rings
+  uint16_t port_id_ = 0;
+  bool probed_ = false;
+  bool started_ = false;
+  uint16_t queues_ = 0;
+  uint16_t tx_descriptors_ = 0;
+  bool chains_ = false;
+  uint64_t mbuf_offloads_ = 0;
+  KickSockets kick_;
+  PortState state_;
+};
+
+}  // namespace groupcast

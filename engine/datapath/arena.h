@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 the Groupcast authors
+#pragma once
+
+#include <rte_common.h>
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+namespace groupcast {
+
+// A ring of variable-size blocks in memory that devices may read.
+//
+// Allocate(): the owning thread only. A block is free again when all its holds were released, by
+// whichever threads; the space is reused in the order of allocation. A full arena is "no room".
+class Arena {
+ public:
+  // Does not own `base`, which is 64-byte aligned and outlives the arena.
+  Arena(void* base, size_t size_bytes, rte_iova_t iova);
+
+  // A 64-byte aligned block with one hold, or null when there is no room now.
+  void* Allocate(size_t len_bytes);
+  // The largest block that a wholly free arena is sure to give.
+  size_t LargestBlock() const { return size_ / 2 - sizeof(Block); }
+  // Bytes not yet free. Owning thread; reclaims first.
+  size_t Used();
+
+  static void Hold(void* block) {
+    Header(block)->holds.fetch_add(1, std::memory_order_relaxed);
+  }
+  // Publishes all that this thread read or wrote of the block to the allocation that reuses it.
+  static void Release(void* block) {
+    Header(block)->holds.fetch_sub(1, std::memory_order_release);
+  }
+
+  rte_iova_t Iova(const void* p) const {
+    return iova_ + static_cast<rte_iova_t>(static_cast<const uint8_t*>(p) - base_);
+  }
+
+ private:
+  struct alignas(64) Block {
+    std::atomic<uint32_t> holds;  // allocator: sets; any thread: rw
+    uint32_t size;                // allocator only; with this header
+  };
+  static Block* Header(void* block) { return static_cast<Block*>(block) - 1; }
+
+  Block* At(size_t offset) { return reinterpret_cast<Block*>(base_ + offset); }
+  void Reclaim();
+
+  uint8_t* base_;
+  size_t size_;
+  rte_iova_t iova_;
+  size_t head_ = 0;  // next allocation
+  size_t tail_ = 0;  // oldest block
+  size_t used_ = 0;
+};
+
+}  // namespace groupcast

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 the Groupcast authors
+#pragma once
+
+#include <rte_mbuf.h>
+
+#include <cstdint>
+
+#include "engine/datapath/counters.h"
+#include "engine/datapath/next_hops.h"
+#include "engine/datapath/request.h"
+
+namespace groupcast {
+
+// What an mbuf's 16-bit reference count may reach: rte_mbuf_check() rejects 65,535.
+inline constexpr uint32_t kMaxReferences = 65534;
+static_assert(kMaxRecipients < kMaxReferences);
+
+// Data room of a head behind its headroom: headers and prepend, or a whole packet up to the
+// copybreak. What does not fit takes a large mbuf.
+inline constexpr uint16_t kHeadRoom = 512;
+
+// The mempools of one lcore; only this lcore takes from them. Not owned.
+struct LcorePools {
+  rte_mempool* heads;   // kHeadRoom
+  rte_mempool* large;   // a whole frame of the largest port MTU
+  rte_mempool* views;   // no data room: mbufs on payload in an arena
+};
+
+// How packets are put together for one TX queue; from the driver profile and the port's offloads.
+struct TxPlan {
+  uint16_t port_id = 0;
+  uint16_t queue = 0;
+  bool chains = false;     // else every packet is one mbuf
+  uint16_t copybreak = 0;  // bytes; shared payloads up to this are copied
+  uint64_t offloads = 0;   // RTE_MBUF_F_TX_IP_CKSUM, RTE_MBUF_F_TX_UDP_CKSUM
+};
+
+// A packet and whom it is for.
+struct Packet {
+  rte_mbuf* mbuf;
+  Request* request;
+  uint16_t recipient;  // index in request
+  uint32_t frame_len;
+};
+
+// Marks recipient `i` as failed. The caller of this counts it in `finished`.
+inline void FailRecipient(Request* request, uint16_t i, int error) {
+  request->errors[i] = static_cast<uint8_t>(error);
+  request->failed++;
+}
+
+// ROOM 4: builds bursts of packets: head (headers + prepend) -> shared payload [-> append].
+// One lcore's; no method is thread-safe.
+class Assembler {
+ public:
+  Assembler(const LcorePools& pools, const NextHopTable& next_hops, Counters* counters,
+            uint16_t first_ip_id)
+      : pools_(pools), next_hops_(next_hops), counters_(counters), ip_id_(first_ip_id) {}
+
+  // Builds packets for up to `room` of the request's recipients from `request->assembled` on, and
+  // moves it. Returns how many packets were written; fewer than asked where recipients failed
+  // (already counted in `finished`) or mbufs ran out (the rest stays for later).
+  uint16_t Fill(Request* request, const TxPlan& plan, uint32_t mtu, uint16_t room,
+                Packet* packets);
+
+ private:
+  bool MakeView(Request* request);
+  rte_mbuf* TakeLarge();
+  bool Append(const Request& request, const HeaderLine& line, rte_mbuf* head);
+  void WriteHead(const Request& request, const HeaderLine& line, const TxPlan& plan,
+                 uint64_t destination_and_tag, const NextHop& hop, rte_mbuf* head);
+
+  LcorePools pools_;
+  const NextHopTable& next_hops_;
+  Counters* counters_;
+  uint16_t ip_id_;
+};
+
+}  // namespace groupcast

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 the Groupcast authors
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "engine/datapath/assembler.h"
+#include "engine/datapath/channel.h"
+#include "engine/datapath/counters.h"
+#include "engine/datapath/idle.h"
+#include "engine/datapath/port.h"
+
+namespace groupcast {
+
+// Application threads that can use the engine at a time.
+inline constexpr uint32_t kMaxChannels = 128;
+
+// The engine's channels, by the number of the thread that owns each. control: publishes; lcores: r
+struct ChannelTable {
+  std::array<std::atomic<Channel*>, kMaxChannels> channels{};
+  std::atomic<uint32_t> count{0};  // all published ones are below
+};
+
+// How the engine wants its lcores to go on. control: w; lcores: r
+enum class RunMode : uint8_t {
+  kRun,
+  kAbandon,  // end what is queued as "not started"; nothing more is sent
+  kExit,
+};
+
+// ROOM 3: one lcore. Takes requests from the channels and gives each a turn of a burst, so that a
+// group of a million does not hold up a group of two.
+class PollLoop {
+ public:
+  struct Options {
+    size_t lcore = 0;  // index among the engine's lcores
+    bool sleeps = true;
+    const ChannelTable* channels = nullptr;
+    const NextHopTable* next_hops = nullptr;
+    LcorePools pools{};
+    uint16_t first_ip_id = 0;
+  };
+
+  // What the loop needs to know of one of its ports.
+  struct PortOptions {
+    uint16_t index;  // in the engine's configuration
+    TxPlan plan;
+    const PortState* state;
+    KickSockets kick;
+  };
+
+  PollLoop(const Options& options, const std::vector<PortOptions>& ports);
+
+  // Until `mode` says kExit; on the lcore's own thread.
+  void Run(const std::atomic<RunMode>& mode);
+  // One turn of it; whether anything moved.
+  bool RunOnce(RunMode mode);
+
+  Doorbell* doorbell() { return &doorbell_; }
+  const Counters& counters() const { return counters_; }
+  // Whether nothing is queued, waits or is held back by a driver. Any thread; moves meanwhile.
+  bool Drained() const { return drained_.load(std::memory_order_acquire); }
+
+ private:
+  // Requests of one channel for one port, oldest first; linked into its port's turn.
+  struct Queue {
+    Request* first = nullptr;
+    Request* last = nullptr;
+    Queue* next_turn = nullptr;
+  };
+  struct PortTurns {
+    explicit PortTurns(const PortOptions& options, Counters* counters)
+        : index(options.index), port(options.plan, *options.state, options.kick, counters) {}
+    uint16_t index;
+    Port port;
+    Queue* first = nullptr;  // whose turn it is
+    Queue* last = nullptr;
+    std::array<Queue, kMaxChannels> queues;
+  };
+
+  bool TakeRequests();
+  bool Serve(PortTurns* turns);
+  uint64_t End(PortTurns* turns, int error);
+  void Rotate(PortTurns* turns);
+  bool Quiet() const;
+  bool Pending() const;
+  void IdleStep();
+
+  Options options_;
+  Counters counters_;
+  Assembler assembler_;
+  std::vector<std::unique_ptr<PortTurns>> ports_;
+  std::vector<PortTurns*> port_of_index_;
+  Doorbell doorbell_;
+  uint64_t idle_since_tsc_ = 0;
+  uint64_t kicked_tsc_ = 0;
+  uint64_t us_tsc_;
+  std::atomic<bool> drained_{true};
+};
+
+}  // namespace groupcast

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 the Groupcast authors
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+
+#include "engine/datapath/assembler.h"
+#include "engine/datapath/counters.h"
+#include "engine/datapath/request.h"
+
+namespace groupcast {
+
+// What the control thread tells the lcores of a port. control: w; lcores: r
+struct PortState {
+  std::atomic<bool> link_up{true};
+  std::atomic<uint32_t> mtu{1500};
+};
+
+// net_af_packet's own sockets (DESIGN 2.4). Frames that the kernel did not take from their ring stay
+// there until later traffic; an empty send makes it look again.
+struct KickSockets {
+  static constexpr size_t kMost = 16;
+  std::array<int, kMost> descriptors{};
+  size_t count = 0;
+};
+
+// A caller-visible end of a request; called once all its recipients are accepted or failed.
+inline void CompleteRequest(Request* request, Counters* counters) {
+  if (request->nonblocking && request->failed > 0) {
+    counters->Add(Counter::kLateErrors, request->failed);
+  }
+  // Publishes errors and counts to the caller that waits for `done`.
+  request->done.store(1, std::memory_order_release);
+  ReleaseRequest(request);
+}
+
+// ROOM 5: one TX queue. Packets wait in `burst_` by index until the driver takes them: no spin, no
+// move, no silent free. One lcore's; no method is thread-safe.
+class Port {
+ public:
+  static constexpr uint16_t kBurst = 64;
+
+  Port(const TxPlan& plan, const PortState& state, const KickSockets& kick, Counters* counters)
+      : plan_(plan), state_(state), kick_(kick), counters_(counters) {}
+
+  const TxPlan& plan() const { return plan_; }
+  bool LinkUp() const { return state_.link_up.load(std::memory_order_relaxed); }
+  uint32_t Mtu() const { return state_.mtu.load(std::memory_order_relaxed); }
+
+  // Packets that the driver has not taken.
+  uint16_t Backlog() const { return count_ - first_; }
+  uint16_t Room() const { return first_ == 0 ? kBurst - count_ : 0; }
+  // Where the assembler writes up to Room() packets, then Added().
+  Packet* Free() { return packets_.data() + count_; }
+  void Added(uint16_t n) { count_ += n; }
+
+  // Hands over what waits. Returns how many packets the driver took; whatever it did not take stays
+  // ours, in order.
+  uint16_t SendBurst();
+
+  // Frees what waits and ends each of its recipients with `error`. Returns how many.
+  uint16_t Fail(int error);
+
+  // Whether the driver may hold packets that only later traffic, or Kick(), would send.
+  bool NeedsKick() const { return needs_kick_; }
+  // One look of the kernel at net_af_packet's ring. A system call: for the idle step only.
+  void Kick();
+
+ private:
+  void Account(uint16_t taken);
+
+  TxPlan plan_;
+  const PortState& state_;
+  KickSockets kick_;
+  Counters* counters_;
+  bool needs_kick_ = false;
+  uint16_t first_ = 0;
+  uint16_t count_ = 0;
+  std::array<Packet, kBurst> packets_;
+};
+static_assert(Port::kBurst <= kMaxRecipients, "the assembler's burst array is this large");
+
+}  // namespace groupcast

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 the Groupcast authors
+#pragma once
+
+#include <netinet/in.h>
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "groupcast/sendgroup.h"
+#include "tests/kernel/namespaces.h"
+
+namespace groupcast {
+
+sockaddr_in Endpoint(uint32_t address, uint16_t udp_port);
+
+// A descriptor that closes itself.
+class Socket {
+ public:
+  explicit Socket(int fd) : fd_(fd) {}
+  Socket(Socket&& other) : fd_(std::exchange(other.fd_, -1)) {}
+  Socket& operator=(Socket&& other) {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  ~Socket();
+  operator int() const { return fd_; }
+  void Set(int level, int option, int value) const;
+
+ private:
+  int fd_;
+};
+
+// A bound UDP socket in the calling thread's namespace.
+Socket BoundSocket(uint32_t address = 0, uint16_t udp_port = 0);
+
+// Bytes that differ along the payload and between payloads.
+std::string Pattern(size_t length, unsigned seed = 1);
+
+// One sendgroup() call with everything it needs, which may be made again.
+class Groupcast {
+ public:
+  explicit Groupcast(std::string shared) : shared_(std::move(shared)) {}
+
+  Groupcast& Add(const sockaddr_in& to, std::string prepend = {}, std::string append = {});
+  // Recipients first, first + 1, …, all at one UDP port.
+  Groupcast& AddRange(uint32_t first, size_t count, uint16_t udp_port);
+
+  // The structures that Send() passes, for tests that spoil them.
+  giobuf* buf();
+  size_t size() const { return recipients_.size(); }
+
+  // What sendgroup() returns. `error` is its errno, which is kUntouched if it did not set one, and
+  // `errnos` what it said of each recipient.
+  int Send(int sd, int flags = 0);
+  // sendmsg() of the same datagram on the same socket; returns its errno, 0 where sent.
+  int KernelSend(int sd, size_t recipient, int flags = 0);
+
+  static constexpr int kUntouched = 12345;
+  std::vector<int> errnos;
+  int error = kUntouched;
+
+ private:
+  struct Recipient {
+    sockaddr_in to;
+    std::string prepend, append;
+  };
+  std::string shared_;
+  std::deque<Recipient> recipients_;
+  std::vector<char> storage_;
+};
+
+struct Datagram {
+  uint32_t to;  // the address it was sent to
+  sockaddr_in from;
+  std::string payload;
+};
+
+// A receiver with room for tens of thousands of datagrams, which tells if it lost any itself.
+class Sink {
+ public:
+  Sink(const NetworkNamespace& where, uint16_t udp_port, uint32_t address = 0);
+
+  // In the order of arrival: waits until `count` are there or nothing came for `patience_ms`, and
+  // then takes what came too many.
+  std::vector<Datagram> Receive(size_t count, int patience_ms = 10000);
+  // The same without waiting for what may come too many: what is there by then is taken.
+  std::vector<Datagram> ReceiveSoFar(size_t count, int patience_ms = 10000);
+
+ private:
+  bool ReceiveOne(int timeout_ms, std::vector<Datagram>* received);
+
+  Socket sd_{-1};
+};
+
+// Each address of [first, first + count) exactly once, each with this payload.
+void ExpectExactlyOnce(const std::vector<Datagram>& received, uint32_t first, size_t count,
+                       const std::string& payload);
+
+// Whole frames of IPv4 UDP (fragments included) as they arrive at a device.
+class Capture {
+ public:
+  Capture(const NetworkNamespace& where, const std::string& device);
+  // Waits for `count` frames, and a moment more for those that should not come.
+  std::vector<std::string> Take(size_t count);
+
+ private:
+  Socket sd_{-1};
+};
+
+// How many packets the receiving kernel's per-CPU backlogs lost since boot, for the message of a
+// test that misses some: then the host was too busy, and neither sender nor wire is to blame.
+std::string SoftnetDrops();
+
+// How much a counter has grown since this object was made.
+class Counted {
+ public:
+  Counted();
+  int64_t operator()(const char* name) const;
+
+ private:
+  std::vector<std::pair<std::string, uint64_t>> before_;
+};
+
+}  // namespace groupcast

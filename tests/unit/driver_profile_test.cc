@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 the Groupcast authors
+#include "engine/control/driver_profile.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+#include <string>
+
+namespace groupcast {
+namespace {
+
+class DriverProfileTest : public testing::Test {
+ protected:
+  void SetUp() override { ASSERT_EQ(setenv("GROUPCAST_DRIVERS", TEST_DRIVERS_CONFIG, 1), 0); }
+  void TearDown() override { unsetenv("GROUPCAST_DRIVERS"); }
+};
+
+TEST_F(DriverProfileTest, AfPacket) {
+  const auto profile = LoadDriverProfile("net_af_packet");
+  ASSERT_TRUE(profile.ok()) << profile.status();
+  EXPECT_EQ(profile->driver, "net_af_packet");
+  EXPECT_TRUE(profile->chains);
+  EXPECT_EQ(profile->completion, Completion::kEager);
+  EXPECT_EQ(profile->interface_argument, "iface");
+  EXPECT_TRUE(profile->tx_offloads.empty());
+  const auto has = [&](const std::string& argument) {
+    return std::count(profile->arguments.begin(), profile->arguments.end(), argument) == 1;
+  };
+  EXPECT_TRUE(has("framesz=${framesz}"));
+  EXPECT_TRUE(has("blocksz=${blocksz}"));
+  EXPECT_TRUE(has("framecnt=${framecnt}"));
+}
+
+TEST_F(DriverProfileTest, SoftwareDriversTakeChains) {
+  for (const char* driver : {"net_null", "net_ring", "net_pcap"}) {
+    const auto profile = LoadDriverProfile(driver);
+    ASSERT_TRUE(profile.ok()) << profile.status();
+    EXPECT_EQ(profile->driver, driver);
+    EXPECT_TRUE(profile->chains) << driver;
+    EXPECT_GE(profile->max_segments, 3) << driver;
+    EXPECT_EQ(profile->completion,
+              std::string(driver) == "net_ring" ? Completion::kConsumer : Completion::kEager);
+  }
+}
+
+TEST_F(DriverProfileTest, OthersGetTheGenericOne) {
+  for (const char* driver : {"net_tap", "net_ice", "", "../../etc/passwd", "net_null0"}) {
+    const auto profile = LoadDriverProfile(driver);
+    ASSERT_TRUE(profile.ok()) << profile.status();
+    EXPECT_EQ(profile->driver, "generic") << driver;
+    EXPECT_FALSE(profile->chains);
+    EXPECT_TRUE(profile->chains_if_advertised);
+    EXPECT_EQ(profile->completion, Completion::kConsumer);
+  }
+}
+
+TEST_F(DriverProfileTest, DeviceNamesBeginWithTheirDriver) {
+  const auto driver_of = [](const char* device) { return LoadDeviceProfile(device)->driver; };
+  EXPECT_EQ(driver_of("net_af_packet0"), "net_af_packet");
+  EXPECT_EQ(driver_of("net_af_packet"), "net_af_packet");
+  EXPECT_EQ(driver_of("net_ring_left"), "net_ring");
+  EXPECT_EQ(driver_of("net_tap0"), "generic");
+  EXPECT_EQ(driver_of("generic"), "generic");
+  EXPECT_EQ(driver_of("0000:03:00.0"), "generic");
+}
+
+TEST_F(DriverProfileTest, OwnFolderComesFirstAndItsErrorsAreTold) {
+  std::string folder = testing::TempDir() + "/groupcast-drivers-XXXXXX";
+  ASSERT_NE(mkdtemp(folder.data()), nullptr);
+  ASSERT_EQ(setenv("GROUPCAST_DRIVERS", folder.c_str(), 1), 0);
+  const std::string path = folder + "/net_null.yaml";
+  std::ofstream(path) << "driver: net_null\ncopybreak: 99\n";
+  auto profile = LoadDriverProfile("net_null");
+  ASSERT_TRUE(profile.ok()) << profile.status();
+  EXPECT_EQ(profile->copybreak, 99);
+  EXPECT_FALSE(profile->chains);
+
+  std::ofstream(path) << "driver: net_ring\nchain: always\nmax_segments: 0\n";
+  profile = LoadDriverProfile("net_null");
+  EXPECT_EQ(profile.status().message(),
+            path +
+                ":1:9: driver: 'net_ring' is not the driver that the file is named after, "
+                "'net_null'\n" +
+                path + ":2:1: chain: no such key here; did you mean 'chains'?\n" + path +
+                ":3:15: max_segments: '0' is not an integer from 1 to 65535");
+  unlink(path.c_str());
+  rmdir(folder.c_str());
+}
+
+}  // namespace
+}  // namespace groupcast

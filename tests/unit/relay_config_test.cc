@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 the Groupcast authors
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <fstream>
+#include <string>
+
+#include "tools/groupcastd/config.h"
+
+namespace groupcast {
+namespace {
+
+class RelayConfigTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    path_ = testing::TempDir() + "/groupcast-relay-XXXXXX";
+    const int fd = mkstemp(path_.data());
+    ASSERT_GE(fd, 0);
+    close(fd);
+  }
+  void TearDown() override { unlink(path_.c_str()); }
+
+  absl::Status Load(const std::string& text, RelayConfig& config) {
+    std::ofstream(path_, std::ios::binary) << text;
+    return LoadRelayConfig(path_, config);
+  }
+
+  // The message, with FILE for the file's path.
+  std::string ErrorOf(const std::string& text) {
+    RelayConfig config;
+    std::string message(Load(text, config).message());
+    for (size_t at = message.find(path_); at != std::string::npos; at = message.find(path_)) {
+      message.replace(at, path_.size(), "FILE");
+    }
+    return message;
+  }
+
+  std::string path_;
+};
+
+TEST_F(RelayConfigTest, EveryKey) {
+  RelayConfig config;
+  const absl::Status status = Load(R"(
+ports: [{name: a, device: "net_af_packet0,iface=eth0"}]
+groups:
+  - name: video
+    ingress: 10.0.0.1:5004
+    source: 10.0.0.2
+    ttl: 16
+    tos: 184
+    members: [10.1.0.1:5004, 10.1.0.1:5006]
+  - {name: audio, ingress: "0.0.0.0:6000", source: "0.0.0.0:6000", members: ["10.1.0.1:1"]}
+)",
+                                   config);
+  ASSERT_TRUE(status.ok()) << status;
+  EXPECT_TRUE(config.has_ports);
+  ASSERT_EQ(config.groups.size(), 2u);
+  const RelayGroup& video = config.groups[0];
+  EXPECT_EQ(video.name, "video");
+  EXPECT_EQ(video.ingress.ToString(), "10.0.0.1:5004");
+  EXPECT_EQ(video.ingress.line, 5);
+  EXPECT_EQ(video.source.ToString(), "10.0.0.2:0");
+  EXPECT_EQ(video.ttl, 16);
+  EXPECT_EQ(video.tos, 184);
+  ASSERT_EQ(video.members.size(), 2u);
+  EXPECT_EQ(video.members[1].ToString(), "10.1.0.1:5006");
+  EXPECT_EQ(video.members[1].line, 9);
+  EXPECT_EQ(video.members[1].column, 30);
+  EXPECT_FALSE(config.groups[1].ttl.has_value());
+}
+
+TEST_F(RelayConfigTest, WithoutPortsThereIsNoEngine) {
+  RelayConfig config;
+  ASSERT_TRUE(
+      Load("groups: [{name: g, ingress: 10.0.0.1:5, members: [10.0.0.2:5]}]\n", config).ok());
+  EXPECT_FALSE(config.has_ports);
+}
+
+TEST_F(RelayConfigTest, OneErrorEach) {
+  struct Row {
+    const char* description;
+    const char* group;
+    const char* message;
+  };
+  const Row rows[] = {
+      {"no name", "{ingress: 10.0.0.1:5, members: [10.0.0.2:5]}", "FILE:1:10: name: is missing"},
+      {"no ingress", "{name: g, members: [10.0.0.2:5]}", "FILE:1:10: ingress: is missing"},
+      {"no members", "{name: g, ingress: 10.0.0.1:5}", "FILE:1:10: members: is missing"},
+      {"empty members", "{name: g, ingress: 10.0.0.1:5, members: []}",
+       "FILE:1:50: members: (a list) is empty"},
+      {"ingress without port", "{name: g, ingress: 10.0.0.1, members: [10.0.0.2:5]}",
+       "ingress: '10.0.0.1' is not an IPv4 address and a UDP port: ADDR:PORT, port 1 to 65535"},
+      {"ingress port 0", "{name: g, ingress: \"10.0.0.1:0\", members: [10.0.0.2:5]}",
+       "ingress: '10.0.0.1:0' is not"},
+      {"multicast ingress", "{name: g, ingress: 239.1.1.1:5, members: [10.0.0.2:5]}",
+       "ingress: '239.1.1.1:5' is no unicast address"},
+      {"member port 0", "{name: g, ingress: 10.0.0.1:5, members: [\"10.0.0.2:0\"]}",
+       "FILE:1:51: members: '10.0.0.2:0' is not"},
+      {"member port 65536", "{name: g, ingress: 10.0.0.1:5, members: [10.0.0.2:65536]}",
+       "members: '10.0.0.2:65536' is not"},
+      {"member no address", "{name: g, ingress: 10.0.0.1:5, members: [example.org:5]}",
+       "members: 'example.org:5' is not"},
+      {"IPv6 member", "{name: g, ingress: 10.0.0.1:5, members: [\"[::1]:5\"]}",
+       "members: '[::1]:5' is not"},
+      {"unspecified member", "{name: g, ingress: 10.0.0.1:5, members: [0.0.0.0:5]}",
+       "members: '0.0.0.0:5' is no address of a host"},
+      {"multicast member", "{name: g, ingress: 10.0.0.1:5, members: [239.1.1.1:5]}",
+       "members: '239.1.1.1:5' is a multicast address; a member is one host's unicast address"},
+      {"broadcast member", "{name: g, ingress: 10.0.0.1:5, members: [255.255.255.255:5]}",
+       "members: '255.255.255.255:5' is the broadcast address"},
+      {"member twice", "{name: g, ingress: 10.0.0.1:5, members: [10.0.0.2:5, \"10.0.0.2:5\"]}",
+       "FILE:1:63: members: '10.0.0.2:5' is a member already, in line 1; remove one"},
+      {"own ingress", "{name: g, ingress: 10.0.0.1:5, members: [10.0.0.1:5]}",
+       "FILE:1:51: members: '10.0.0.1:5' is the group's own ingress"},
+      {"ttl", "{name: g, ingress: 10.0.0.1:5, ttl: 0, members: [10.0.0.2:5]}",
+       "ttl: '0' is not an integer from 1 to 255"},
+      {"unknown key", "{name: g, ingres: 10.0.0.1:5, ingress: 10.0.0.1:5, members: [10.0.0.2:5]}",
+       "FILE:1:20: ingres: no such key here; did you mean 'ingress'?"},
+      {"name twice",
+       "{name: g, ingress: 10.0.0.1:5, members: [10.0.0.2:5]}, "
+       "{name: g, ingress: 10.0.0.1:6, members: [10.0.0.2:5]}",
+       "name: 'g' is the name of the group in line 1 already"},
+      {"ingress twice",
+       "{name: g, ingress: 10.0.0.1:5, members: [10.0.0.2:5]}, "
+       "{name: h, ingress: 10.0.0.1:5, members: [10.0.0.2:5]}",
+       "ingress: '10.0.0.1:5' is taken by the ingress '10.0.0.1:5' of group 'g' in line 1"},
+      {"ingress under a wildcard",
+       "{name: g, ingress: 0.0.0.0:5, members: [10.0.0.2:5]}, "
+       "{name: h, ingress: 10.0.0.1:5, members: [10.0.0.2:5]}",
+       "ingress: '10.0.0.1:5' is taken by the ingress '0.0.0.0:5' of group 'g'"},
+      {"source is another's ingress",
+       "{name: g, ingress: 10.0.0.1:5, members: [10.0.0.2:5]}, "
+       "{name: h, ingress: 10.0.0.1:6, source: 10.0.0.1:5, members: [10.0.0.2:5]}",
+       "source: '10.0.0.1:5' is taken by the ingress '10.0.0.1:5' of group 'g'"},
+  };
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.description);
+    const std::string message = ErrorOf("groups: [" + std::string(row.group) + "]\n");
+    EXPECT_NE(message.find(row.message), std::string::npos) << message;
+    EXPECT_EQ(message.find('\n'), std::string::npos) << "more than one error: " << message;
+  }
+  EXPECT_EQ(ErrorOf(""), "FILE:1:1: groups: is missing (what is relayed, and to whom)");
+}
+
+TEST_F(RelayConfigTest, AtMost200ErrorsAreTold) {
+  std::string text = "groups:\n  - name: g\n    ingress: 10.0.0.1:5\n    members:\n";
+  for (int i = 0; i < 300; ++i) text += "      - nobody\n";
+  const std::string message = ErrorOf(text);
+  EXPECT_EQ(std::count(message.begin(), message.end(), '\n'), 200);
+  EXPECT_NE(message.find("FILE: and 100 more errors"), std::string::npos);
+}
+
+TEST_F(RelayConfigTest, TwentyThousandMembersInASecond) {
+  std::string text = "groups:\n  - name: g\n    ingress: 10.255.0.1:5\n    members:\n";
+  for (int i = 0; i < 20000; ++i) {
+    text += "      - 10.0." + std::to_string(i / 250) + "." + std::to_string(i % 250) + ":5004\n";
+  }
+  RelayConfig config;
+  const auto start = std::chrono::steady_clock::now();
+  const absl::Status status = Load(text, config);
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+  ASSERT_TRUE(status.ok()) << status;
+  EXPECT_EQ(config.groups[0].members.size(), 20000u);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+  EXPECT_LT(took.count(), 1.0);
+#endif
+}
+
+TEST(MergeErrors, InTheOrderOfTheFileAndEachOnce) {
+  EXPECT_EQ(MergeErrors("f", "f:2:1: b\nf:10:1: d", "f:2:1: b\nf:3:5: c\n  more of c\nf:1:9: a"),
+            "f:1:9: a\nf:2:1: b\nf:3:5: c\n  more of c\nf:10:1: d");
+  EXPECT_EQ(MergeErrors("f", "", ""), "");
+  EXPECT_EQ(MergeErrors("f", "f: cannot be read", "f: cannot be read"), "f: cannot be read");
+}
+
+TEST(RelayConfigReference, NamesEveryKey) {
+  const std::string text = RelayConfigReference();
+  for (const char* key : {"groups:", "name:", "ingress:", "source:", "ttl:", "tos:", "members:"}) {
+    EXPECT_NE(text.find(key), std::string::npos) << text;
+  }
+}
+
+}  // namespace
+}  // namespace groupcast

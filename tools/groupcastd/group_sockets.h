@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 the Groupcast authors
+#pragma once
+
+#include <absl/status/statusor.h>
+#include <unistd.h>
+
+#include <utility>
+
+#include "tools/groupcastd/config.h"
+
+namespace groupcast {
+
+class FileDescriptor {
+ public:
+  FileDescriptor() = default;
+  explicit FileDescriptor(int fd) : fd_(fd) {}
+  FileDescriptor(FileDescriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  FileDescriptor& operator=(FileDescriptor&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  ~FileDescriptor() {
+    if (fd_ >= 0) close(fd_);
+  }
+
+  int get() const { return fd_; }
+  bool valid() const { return fd_ >= 0; }
+
+ private:
+  int fd_ = -1;
+};
+
+// What one group receives and sends with.
+struct GroupSockets {
+  FileDescriptor ingress;
+  FileDescriptor own_egress;  // invalid where the group sends from its ingress address
+  int receive_buffer_bytes = 0;
+
+  int egress() const { return own_egress.valid() ? own_egress.get() : ingress.get(); }
+};
+
+// What the ingress socket asks for.
+inline constexpr int kReceiveBufferBytes = 16 << 20;
+
+// Opens and binds both. The message names the place in the file, the address and what to do.
+absl::StatusOr<GroupSockets> OpenGroupSockets(const RelayConfig& config, const RelayGroup& group);
+
+// Datagrams that a socket's own buffer lost since it was opened (modulo 2^32).
+uint32_t DroppedDatagrams(int socket);
+
+}  // namespace groupcast

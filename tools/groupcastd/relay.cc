@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 the Groupcast authors
+#include "tools/groupcastd/relay.h"
+
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_format.h>
+#include <absl/strings/str_join.h>
+#include <groupcast/statistics.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
+
+#include <cerrno>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <ctime>
+
+namespace groupcast {
+namespace {
+
+constexpr size_t kBatch = 32;                // datagrams of a group before the next one's turn
+constexpr size_t kMaxDatagramBytes = 65536;  // more than UDP over IPv4 can carry
+constexpr int kMaxEvents = 64;
+
+double Now() {
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
+}
+
+// Statistics are for watching: a terminal or pipe that takes no more must not stop the relay.
+void WriteUnlessBlocked(const std::string& line) {
+  pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT, .revents = 0};
+  if (poll(&out, 1, 0) != 1) return;
+  std::fputs(line.c_str(), stdout);
+  std::fflush(stdout);
+}
+
+std::string ErrnoName(int error) {
+  const char* name = strerrorname_np(error);
+  return name != nullptr ? name : absl::StrCat("errno_", error);
+}
+
+absl::StatusOr<FileDescriptor> PeriodicTimer(double period_s) {
+  FileDescriptor timer(timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC));
+  const double whole_s = std::floor(period_s);
+  timespec period = {};
+  period.tv_sec = static_cast<time_t>(whole_s);
+  period.tv_nsec = static_cast<long>((period_s - whole_s) * 1e9);
+  const itimerspec spec = {.it_interval = period, .it_value = period};
+  if (!timer.valid() || timerfd_settime(timer.get(), 0, &spec, nullptr) != 0) {
+    return absl::ErrnoToStatus(errno, "timerfd for the statistics");
+  }
+  return timer;
+}
+
+absl::Status Watch(int epoll, int fd, uint64_t id) {
+  epoll_event event = {};
+  event.events = EPOLLIN;
+  event.data.u64 = id;
+  if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) != 0) return absl::ErrnoToStatus(errno, "epoll");
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+Relay::Relay(const RelayConfig& config)
+    : config_(config), buffer_(kBatch * kMaxDatagramBytes), iovecs_(kBatch), messages_(kBatch) {
+  for (size_t i = 0; i < kBatch; ++i) {
+    iovecs_[i] = {&buffer_[i * kMaxDatagramBytes], kMaxDatagramBytes};
+    messages_[i].msg_hdr.msg_iov = &iovecs_[i];
+    messages_[i].msg_hdr.msg_iovlen = 1;
+  }
+}
+
+absl::StatusOr<std::unique_ptr<Relay>> Relay::Open(const RelayConfig& config) {
+  std::unique_ptr<Relay> relay(new Relay(config));
+  std::vector<std::string> errors;
+  int smallest_buffer_bytes = kReceiveBufferBytes;
+  for (const RelayGroup& group_config : config.groups) {
+    absl::StatusOr<GroupSockets> sockets = OpenGroupSockets(config, group_config);
+    if (!sockets.ok()) {
+      errors.emplace_back(sockets.status().message());
+      continue;
+    }
+    smallest_buffer_bytes = std::min(smallest_buffer_bytes, sockets->receive_buffer_bytes);
+    Group& group = relay->groups_.emplace_back();
+    group.config = &group_config;
+    group.sockets = *std::move(sockets);
+    const size_t members = group_config.members.size();
+    group.errnos.resize(members);
+    const size_t size = offsetof(giobuf, recinfo) + members * sizeof(giovec);
+    group.recipients.reset(static_cast<giobuf*>(std::calloc(1, size)));
+    if (group.recipients == nullptr) {
+      return absl::ResourceExhaustedError(absl::StrCat(
+          "no memory for the ", members, " members of group '", group_config.name, "'"));
+    }
+    for (size_t i = 0; i < members; ++i) {
+      group.recipients->recinfo[i].giov_dest = group_config.members[i].address;
+    }
+  }
+  if (!errors.empty()) return absl::UnavailableError(absl::StrJoin(errors, "\n"));
+  if (smallest_buffer_bytes < kReceiveBufferBytes) {
+    absl::FPrintF(stderr,
+                  "groupcastd: receive buffers are %d KiB of the %d KiB wanted; bursts may "
+                  "overflow (raise net.core.rmem_max, or give CAP_NET_ADMIN)\n",
+                  smallest_buffer_bytes >> 10, kReceiveBufferBytes >> 10);
+  }
+  return relay;
+}
+
+absl::Status Relay::Run(int stop, double stats_period_s) {
+  const FileDescriptor epoll(epoll_create1(EPOLL_CLOEXEC));
+  if (!epoll.valid()) return absl::ErrnoToStatus(errno, "epoll");
+  const uint64_t stop_id = groups_.size();
+  const uint64_t timer_id = stop_id + 1;
+  if (absl::Status status = Watch(epoll.get(), stop, stop_id); !status.ok()) return status;
+  for (size_t i = 0; i < groups_.size(); ++i) {
+    const int ingress = groups_[i].sockets.ingress.get();
+    if (absl::Status status = Watch(epoll.get(), ingress, i); !status.ok()) return status;
+  }
+  FileDescriptor timer;
+  if (stats_period_s > 0) {
+    absl::StatusOr<FileDescriptor> periodic = PeriodicTimer(stats_period_s);
+    if (!periodic.ok()) return periodic.status();
+    timer = *std::move(periodic);
+    if (absl::Status status = Watch(epoll.get(), timer.get(), timer_id); !status.ok()) {
+      return status;
+    }
+  }
+  double last_s = Now();
+  while (true) {
+    epoll_event events[kMaxEvents];
+    const int ready = epoll_wait(epoll.get(), events, kMaxEvents, -1);
+    if (ready < 0 && errno != EINTR) return absl::ErrnoToStatus(errno, "epoll_wait");
+    for (int i = 0; i < ready; ++i) {
+      const uint64_t id = events[i].data.u64;
+      if (id == stop_id) return absl::OkStatus();
+      if (id < groups_.size()) {
+        ReceiveBatch(groups_[id]);
+        continue;
+      }
+      uint64_t expirations;
+      if (read(timer.get(), &expirations, sizeof(expirations)) < 0) continue;
+      const double now_s = Now();
+      WriteStatistics(now_s - last_s);
+      last_s = now_s;
+    }
+  }
+}
+
+void Relay::ReceiveBatch(Group& group) {
+  const int received =
+      recvmmsg(group.sockets.ingress.get(), messages_.data(), kBatch, MSG_DONTWAIT, nullptr);
+  for (int i = 0; i < received; ++i) {
+    const auto index = static_cast<size_t>(i);
+    Send(group, iovecs_[index].iov_base, messages_[index].msg_len);
+  }
+}
+
+void Relay::Send(Group& group, void* payload, size_t length_bytes) {
+  ++group.datagrams_in;
+  group.bytes_in += length_bytes;
+  const size_t members = group.config->members.size();
+  group.recipients->shared = {payload, length_bytes};
+  const int sent =
+      sendgroup(group.sockets.egress(), group.recipients.get(), members, 0, group.errnos.data());
+  if (sent >= 0) group.datagrams_out += static_cast<uint64_t>(sent);
+  const size_t failed = members - static_cast<size_t>(std::max(sent, 0));
+  if (failed > 0) CountErrors(group, failed, sent < 0 ? errno : 0);
+}
+
+// `call_errno`: of a call that failed altogether; 0: look at each recipient's.
+void Relay::CountErrors(Group& group, size_t count, int call_errno) {
+  group.errors += count;
+  struct First {
+    uint64_t recipients = 0;
+    size_t member = 0;
+  };
+  std::map<int, First> fresh;  // kinds that this group did not have before
+  for (size_t i = 0; i < group.errnos.size(); ++i) {
+    const int error = call_errno != 0 ? call_errno : group.errnos[i];
+    if (error == 0) continue;
+    const auto fresh_kind = fresh.find(error);
+    if (group.errors_by_errno[error]++ == 0) {
+      fresh[error] = {1, i};
+    } else if (fresh_kind != fresh.end()) {
+      ++fresh_kind->second.recipients;
+    }
+  }
+  for (const auto& [error, first] : fresh) {
+    const ConfiguredAddress& member = group.config->members[first.member];
+    absl::FPrintF(stderr,
+                  "groupcastd: group=%s: %s (%s) for %d of %d members, first %s (%s:%d); further "
+                  "ones are counted only\n",
+                  group.config->name, std::strerror(error), ErrnoName(error), first.recipients,
+                  group.errnos.size(), member.ToString(), config_.path, member.line);
+  }
+}
+
+Relay::Totals Relay::Sum() {
+  Totals sum;
+  for (Group& group : groups_) {
+    const uint32_t dropped = DroppedDatagrams(group.sockets.ingress.get());
+    group.overflow += dropped - group.last_dropped;  // modulo 2^32
+    group.last_dropped = dropped;
+    sum.in += group.datagrams_in;
+    sum.out += group.datagrams_out;
+    sum.errors += group.errors;
+    sum.overflow += group.overflow;
+  }
+  return sum;
+}
+
+void Relay::WriteStatistics(double elapsed_s) {
+  const Totals now = Sum();
+  const auto rate = [&](uint64_t value, uint64_t before) {
+    return static_cast<double>(value - before) / elapsed_s;
+  };
+  WriteUnlessBlocked(absl::StrFormat(
+      "groupcastd: stats in_per_s=%.0f out_per_s=%.0f in=%d out=%d engine_packets=%d kernel=%d "
+      "errors=%d overflow=%d\n",
+      rate(now.in, last_.in), rate(now.out, last_.out), now.in, now.out,
+      groupcast_counter_value("packets"), groupcast_counter_value("kernel_recipients"), now.errors,
+      now.overflow));
+  last_ = now;
+}
+
+void Relay::WriteSummary() {
+  const Totals total = Sum();
+  for (const Group& group : groups_) {
+    const std::string kinds =
+        absl::StrJoin(group.errors_by_errno, ",", [](std::string* out, const auto& kind) {
+          absl::StrAppend(out, ErrnoName(kind.first), ":", kind.second);
+        });
+    absl::PrintF(
+        "groupcastd: summary group=%s in=%d out=%d errors=%d overflow=%d bytes=%d "
+        "errnos=%s\n",
+        group.config->name, group.datagrams_in, group.datagrams_out, group.errors, group.overflow,
+        group.bytes_in, kinds.empty() ? "none" : kinds);
+  }
+  absl::PrintF(
+      "groupcastd: summary total in=%d out=%d engine_packets=%d kernel=%d errors=%d overflow=%d\n",
+      total.in, total.out, groupcast_counter_value("packets"),
+      groupcast_counter_value("kernel_recipients"), total.errors, total.overflow);
+  std::fflush(stdout);
+}
+
+}  // namespace groupcast

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 the Groupcast authors
+#pragma once
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+#include <groupcast/sendgroup.h>
+#include <sys/socket.h>
+
+#include <cstdint>
+#include <cstdlib>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tools/groupcastd/config.h"
+#include "tools/groupcastd/group_sockets.h"
+
+namespace groupcast {
+
+// Receives the datagrams of every group and sends each to the group's members, all on one thread.
+class Relay {
+ public:
+  // Opens the sockets of all groups; the message names each that cannot be opened. `config` has to
+  // outlive the relay.
+  static absl::StatusOr<std::unique_ptr<Relay>> Open(const RelayConfig& config);
+
+  // Relays until `stop` becomes readable (a signalfd). Writes a line of statistics each period,
+  // none if it is 0.
+  absl::Status Run(int stop, double stats_period_s);
+
+  // Writes the summary of each group and the total; after the engine was detached.
+  void WriteSummary();
+
+ private:
+  struct FreeDeleter {
+    void operator()(giobuf* buffer) const { std::free(buffer); }
+  };
+
+  struct Group {
+    const RelayGroup* config = nullptr;
+    GroupSockets sockets;
+    std::unique_ptr<giobuf, FreeDeleter> recipients;
+    std::vector<int> errnos;
+    uint64_t datagrams_in = 0;
+    uint64_t bytes_in = 0;
+    uint64_t datagrams_out = 0;
+    uint64_t errors = 0;
+    uint64_t overflow = 0;      // lost in the ingress socket's buffer
+    uint32_t last_dropped = 0;  // as DroppedDatagrams() said
+    std::map<int, uint64_t> errors_by_errno;
+  };
+
+  struct Totals {
+    uint64_t in = 0;
+    uint64_t out = 0;
+    uint64_t errors = 0;
+    uint64_t overflow = 0;
+  };
+
+  explicit Relay(const RelayConfig& config);
+
+  void ReceiveBatch(Group& group);
+  void Send(Group& group, void* payload, size_t length_bytes);
+  void CountErrors(Group& group, size_t count, int call_errno);
+  Totals Sum();
+  void WriteStatistics(double elapsed_s);
+
+  const RelayConfig& config_;
+  std::vector<Group> groups_;
+  std::vector<char> buffer_;
+  std::vector<iovec> iovecs_;
+  std::vector<mmsghdr> messages_;
+  Totals last_;  // at the last line of statistics
+};
+
+}  // namespace groupcast
