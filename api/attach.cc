@@ -61,14 +61,26 @@ int Failed(const absl::Status& status) {
 // The child has the parent's engine memory but none of its threads: there it counts as detached.
 void ForgetEngineInChild() { AttachedEngine().store(nullptr, std::memory_order_relaxed); }
 
-void DetachAtExit() { groupcast_detach(); }
-
 void AddTotals(const Engine& engine) {
   for (size_t i = 0; i < kCounters; i++) {
     const auto counter = static_cast<Counter>(i);
     SharedCounters().AddShared(counter, engine.Read(counter));
   }
 }
+
+// Whether there was an engine to stop.
+bool StopAttached() {
+  const std::lock_guard lock(AttachMutex());
+  // From here on new calls go by the kernel.
+  const std::unique_ptr<Engine> engine(AttachedEngine().exchange(nullptr));
+  if (engine == nullptr) return false;
+  engine->Stop(AllSeatsOutOfCalls);
+  AddTotals(*engine);
+  return true;
+}
+
+// Touches no thread-local object: those of the exiting thread are gone.
+void DetachAtExit() { StopAttached(); }
 
 int Attach(const char* file) {
   if (file == nullptr) return Failed(EINVAL, "groupcast_attach: file is null");
@@ -90,15 +102,7 @@ int Attach(const char* file) {
   return 0;
 }
 
-int Detach() {
-  const std::lock_guard lock(AttachMutex());
-  // From here on new calls go by the kernel.
-  const std::unique_ptr<Engine> engine(AttachedEngine().exchange(nullptr));
-  if (engine == nullptr) return Failed(ENOTCONN, "no engine is attached");
-  engine->Stop(AllSeatsOutOfCalls);
-  AddTotals(*engine);
-  return 0;
-}
+int Detach() { return StopAttached() ? 0 : Failed(ENOTCONN, "no engine is attached"); }
 
 }  // namespace
 

@@ -195,9 +195,9 @@ void EnginePath::Place(uint32_t index, const Route& route) {
     }
     return;
   }
-  const bool dont_fragment =
-      socket_.mtu_discover == IP_PMTUDISC_DO || socket_.mtu_discover == IP_PMTUDISC_PROBE ||
-      (socket_.mtu_discover == IP_PMTUDISC_WANT && !route.mtu_locked);
+  const bool dont_fragment = socket_.mtu_discover == IP_PMTUDISC_DO ||
+                             socket_.mtu_discover == IP_PMTUDISC_PROBE ||
+                             (socket_.mtu_discover == IP_PMTUDISC_WANT && !route.mtu_locked);
   Stage(index, route, dont_fragment);
 }
 
@@ -206,8 +206,7 @@ void EnginePath::Stage(uint32_t index, const Route& route, bool dont_fragment) {
   const sockaddr_in& to = buf_.recinfo[index].giov_dest;
   const size_t lcore = engine.LcoreOf(route.port, to.sin_addr.s_addr, to.sin_port);
   std::vector<Staged>& staged = buffers_.staged[route.port * engine.lcores() + lcore];
-  const rte_be32_t source =
-      socket_.sender.source != 0 ? socket_.sender.source : route.source;
+  const rte_be32_t source = socket_.sender.source != 0 ? socket_.sender.source : route.source;
   staged.push_back({index, route.next_hop, route.next_hop_tag, dont_fragment, source});
   if (staged.size() == kMaxRecipients) Post(route.port, lcore, &staged);
 }
@@ -236,8 +235,7 @@ void EnginePath::Post(uint16_t port, size_t lcore, std::vector<Staged>* staged) 
   std::span<const Staged> left(*staged);
   while (!left.empty()) {
     // As many as have room for their private bytes in one request.
-    const size_t most_private =
-        channel_.MostPrivate(lcore, static_cast<uint16_t>(left.size())) / 2;
+    const size_t most_private = channel_.MostPrivate(lcore, static_cast<uint16_t>(left.size())) / 2;
     size_t n = 0, private_len = 0;
     for (; n < left.size(); n++) {
       const size_t len = DatagramLen(left[n].index) - buf_.shared.iov_len;

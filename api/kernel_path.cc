@@ -66,12 +66,14 @@ size_t Send(int sd, const giobuf& buf, size_t count, IndexOf index_of, int flags
 }  // namespace
 
 size_t SendByKernel(int sd, const giobuf& buf, size_t recnum, int flags, int* gerrno) {
-  return Send(sd, buf, recnum, [](size_t i) { return i; }, flags, gerrno);
+  return Send(
+      sd, buf, recnum, [](size_t i) { return i; }, flags, gerrno);
 }
 
 size_t SendByKernel(int sd, const giobuf& buf, std::span<const uint32_t> indices, int flags,
                     int* gerrno) {
-  return Send(sd, buf, indices.size(), [&](size_t i) { return indices[i]; }, flags, gerrno);
+  return Send(
+      sd, buf, indices.size(), [&](size_t i) { return indices[i]; }, flags, gerrno);
 }
 
 }  // namespace groupcast

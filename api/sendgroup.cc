@@ -100,9 +100,8 @@ int sendgroup(int sd, giobuf* buf, size_t recnum, int flags, int* gerrno) {
   if (recnum > 0) {
     CountHere(Counter::kGroupcasts, 1);
     CountHere(Counter::kRecipients, recnum);
-    sent = socket != nullptr
-               ? SendByEngine(sd, use, *socket, *buf, recnum, flags, gerrno)
-               : AllByKernel(sd, *buf, recnum, flags, gerrno, use.kernel_reason());
+    sent = socket != nullptr ? SendByEngine(sd, use, *socket, *buf, recnum, flags, gerrno)
+                             : AllByKernel(sd, *buf, recnum, flags, gerrno, use.kernel_reason());
   }
   errno = errno_before;
   return static_cast<int>(sent);

@@ -31,9 +31,8 @@ size_t groupcast_counters(groupcast_counter* counters, size_t capacity) {
 
 uint64_t groupcast_counter_value(const char* name) {
   using groupcast::kCounterTable;
-  const auto* found = std::find_if(kCounterTable.begin(), kCounterTable.end(), [&](const auto& i) {
-    return std::strcmp(i.name, name) == 0;
-  });
+  const auto* found = std::find_if(kCounterTable.begin(), kCounterTable.end(),
+                                   [&](const auto& i) { return std::strcmp(i.name, name) == 0; });
   if (found == kCounterTable.end()) return 0;
   return groupcast::Value(static_cast<groupcast::Counter>(found - kCounterTable.begin()));
 }

@@ -14,19 +14,19 @@ namespace groupcast {
 // What was read of a caller's UDP socket: what its own sendmsg() would use.
 struct UdpSocket {
   uint64_t cookie = 0;
-  int64_t read_ns = 0;        // CLOCK_MONOTONIC
-  uint32_t refreshes = 0;     // groupcast_refresh() calls seen
-  uint32_t engine = 0;        // Engine::instance() for which `profile` was interned
+  int64_t read_ns = 0;     // CLOCK_MONOTONIC
+  uint32_t refreshes = 0;  // groupcast_refresh() calls seen
+  uint32_t engine = 0;     // Engine::instance() for which `profile` was interned
   // The engine can't send for it as the kernel would: every recipient goes by the kernel.
   bool kernel_only = false;
   bool nonblocking = false;
   // An error may be pending that the kernel would report on the next send.
   bool watch_errors = false;
-  int mtu_discover = 0;       // IP_PMTUDISC_*
+  int mtu_discover = 0;         // IP_PMTUDISC_*
   int64_t send_timeout_ns = 0;  // SO_SNDTIMEO; 0: none
-  uint64_t send_buffer = 0;   // SO_SNDBUF, bytes
-  Ipv4Sender sender{};        // source may be 0: chosen by the route
-  uint32_t profile = 0;       // Resolver::Intern()
+  uint64_t send_buffer = 0;     // SO_SNDBUF, bytes
+  Ipv4Sender sender{};          // source may be 0: chosen by the route
+  uint32_t profile = 0;         // Resolver::Intern()
 };
 
 // The state of `sd` as this thread last read it: at most 10 ms old, and from after the last

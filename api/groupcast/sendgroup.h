@@ -55,8 +55,8 @@ struct giobuf {
 //   cancellation point.
 // Blocks: until each packet was accepted by its port's transmit ring or, by the kernel path, by the
 //   socket; as long as SO_SNDTIMEO allows (then EAGAIN). It is never interrupted by a signal. The
-//   first datagram behind an unresolved next hop waits for ARP at most `resolver: wait_ms` (250 ms),
-//   once per resolution. With MSG_DONTWAIT, or O_NONBLOCK on `sd`, it never waits for room.
+//   first datagram behind an unresolved next hop waits for ARP at most `resolver: wait_ms` (250
+//   ms), once per resolution. With MSG_DONTWAIT, or O_NONBLOCK on `sd`, it never waits for room.
 // Order: datagrams of one thread to one recipient leave in the order of the calls.
 // Socket options: read when first used, again when the last reading is 10 ms old, and after
 //   groupcast_refresh(sd). A descriptor that was closed and opened again is noticed at once.
@@ -92,8 +92,8 @@ struct giobuf {
 // kernel. In a forked child the engine counts as not attached.
 GROUPCAST_API int sendgroup(int sd, struct giobuf* buf, size_t recnum, int flags, int* gerrno);
 
-// Starts the engine of this process as the YAML file says. Returns 0, or -1 with errno and a text in
-// groupcast_last_error(); then nothing is left started.
+// Starts the engine of this process as the YAML file says. Returns 0, or -1 with errno and a text
+// in groupcast_last_error(); then nothing is left started.
 //   EINVAL   the file is wrong; the text has one line per error with file, line and column.
 //   ENOENT   the file does not exist, or names an interface or device that does not.
 //   EBUSY    an engine is attached already.
@@ -115,8 +115,8 @@ GROUPCAST_API int groupcast_check(const char* file);
 GROUPCAST_API int groupcast_detach(void);
 
 // Makes the next sendgroup() of every thread read the options of `sd` again: call it after
-// setsockopt(), bind() or connect() when 10 ms are too long. Any thread; never blocks. Returns 0, or
-// -1 with errno EBADF if `sd` is not open.
+// setsockopt(), bind() or connect() when 10 ms are too long. Any thread; never blocks. Returns 0,
+// or -1 with errno EBADF if `sd` is not open.
 GROUPCAST_API int groupcast_refresh(int sd);
 
 // What the last failed groupcast_attach(), _check() or _detach() of this thread said; "" if none

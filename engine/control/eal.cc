@@ -39,8 +39,7 @@ Environment& TheEnvironment() {
 uint64_t FreeHugepageMib() {
   uint64_t mib = 0;
   std::error_code error;
-  for (const auto& entry :
-       std::filesystem::directory_iterator("/sys/kernel/mm/hugepages", error)) {
+  for (const auto& entry : std::filesystem::directory_iterator("/sys/kernel/mm/hugepages", error)) {
     uint64_t size_kib = 0, pages = 0;
     const std::string name = entry.path().filename();
     if (std::sscanf(name.c_str(), "hugepages-%lukB", &size_kib) != 1) continue;
@@ -109,11 +108,12 @@ absl::Status DpdkError(int error, const std::string& what) {
 absl::Status StartEal(const EngineConfig& config) {
   Environment& environment = TheEnvironment();
   const std::lock_guard lock(environment.mutex);
-  const bool wants_pci =
-      std::any_of(config.ports.begin(), config.ports.end(), [](const auto& p) { return p.IsPci(); });
+  const bool wants_pci = std::any_of(config.ports.begin(), config.ports.end(),
+                                     [](const auto& p) { return p.IsPci(); });
   if (environment.owner != 0 && environment.owner != getpid()) {
     return absl::UnimplementedError(
-        "this process was forked from one that had attached, and DPDK's memory belongs to that one; "
+        "this process was forked from one that had attached, and DPDK's memory belongs to that "
+        "one; "
         "attach after fork() only, or exec() a new program");
   }
   if (environment.failed) {
@@ -132,10 +132,12 @@ absl::Status StartEal(const EngineConfig& config) {
 
   auto memory = MemoryArguments(config);
   if (!memory.ok()) return memory.status();
-  std::vector<std::string> arguments = {"groupcast", "--no-shconf",
+  std::vector<std::string> arguments = {"groupcast",
+                                        "--no-shconf",
                                         absl::StrCat("--file-prefix=groupcast-", getpid()),
                                         absl::StrCat("--lcores=0@", LastCpu()),
-                                        "--log-level=lib.*:warning", "--log-level=lib.telemetry:error"};
+                                        "--log-level=lib.*:warning",
+                                        "--log-level=lib.telemetry:error"};
   if (!wants_pci) arguments.emplace_back("--no-pci");
   arguments.insert(arguments.end(), memory->begin(), memory->end());
   arguments.insert(arguments.end(), config.eal.begin(), config.eal.end());

@@ -56,8 +56,8 @@ void RunLcore(PollLoop* loop, unsigned cpu, const std::atomic<RunMode>* mode) {
   pthread_setaffinity_np(pthread_self(), sizeof(set), &set);
   // Gives the thread an lcore id, and with it mempool caches.
   if (rte_thread_register() != 0) {
-    LogWarning(absl::StrCat("lcore on CPU ", cpu, " runs without an lcore id: ",
-                            rte_strerror(rte_errno)));
+    LogWarning(
+        absl::StrCat("lcore on CPU ", cpu, " runs without an lcore id: ", rte_strerror(rte_errno)));
   }
   loop->Run(*mode);
   rte_thread_unregister();
@@ -112,8 +112,8 @@ absl::Status Engine::StartLcores() {
       if (i >= port.queues()) continue;
       // What the driver holds, what waits here, and what the pool's cache keeps back.
       packets += port.tx_descriptors() + 2 * Port::kBurst + 512;
-      PollLoop::PortOptions options{static_cast<uint16_t>(p),
-                                    port.Plan(static_cast<uint16_t>(i)), port.state(), {}};
+      PollLoop::PortOptions options{
+          static_cast<uint16_t>(p), port.Plan(static_cast<uint16_t>(i)), port.state(), {}};
       if (i == 0) {
         options.kick = port.kick();
       } else if (i < port.kick().count) {
@@ -166,8 +166,8 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Start(const EngineConfig& config
   for (const unsigned cpu : self->config_.lcores) {
     if (std::find(cpus.begin(), cpus.end(), cpu) == cpus.end()) {
       return absl::InvalidArgumentError(
-          absl::StrCat(config.path, ": lcores: CPU ", cpu, " is not among those of this process: ",
-                       absl::StrJoin(cpus, ", ")));
+          absl::StrCat(config.path, ": lcores: CPU ", cpu,
+                       " is not among those of this process: ", absl::StrJoin(cpus, ", ")));
     }
   }
   absl::Status status = StartEal(self->config_);
@@ -278,9 +278,9 @@ size_t Engine::LcoreOf(uint16_t port, rte_be32_t address, rte_be16_t udp_port) c
 }
 
 bool Engine::MayBindTo(uint32_t interface) const {
-  return interface == 0 ||
-         std::any_of(ports_.begin(), ports_.end(),
-                     [&](const auto& port) { return port->interface() == interface; });
+  return interface == 0 || std::any_of(ports_.begin(), ports_.end(), [&](const auto& port) {
+           return port->interface() == interface;
+         });
 }
 
 uint64_t Engine::Read(Counter counter) const {

@@ -19,9 +19,9 @@ absl::StatusOr<rte_mempool*> CreatePool(const std::string& name, uint32_t mbufs,
   rte_mempool* pool = rte_pktmbuf_pool_create(name.c_str(), mbufs, kCache, 0,
                                               static_cast<uint16_t>(room), SOCKET_ID_ANY);
   if (pool == nullptr) {
-    return DpdkError(rte_errno,
-                     absl::StrCat("no memory for mempool ", name, " of ", mbufs, " mbufs with ",
-                                  room, " bytes each; raise memory: size_mib"));
+    return DpdkError(
+        rte_errno, absl::StrCat("no memory for mempool ", name, " of ", mbufs, " mbufs with ", room,
+                                " bytes each; raise memory: size_mib"));
   }
   return pool;
 }

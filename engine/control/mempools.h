@@ -17,8 +17,7 @@ class Mempools {
  public:
   // `name`: unique among all that live. `packets`: how many may be in flight at a time.
   // `largest_frame`: bytes from the Ethernet header on.
-  static absl::StatusOr<std::unique_ptr<Mempools>> Create(const std::string& name,
-                                                          uint32_t packets,
+  static absl::StatusOr<std::unique_ptr<Mempools>> Create(const std::string& name, uint32_t packets,
                                                           uint32_t largest_frame);
   // Frees those to which every mbuf came back; the others stay (their users hold pointers into
   // them), with a warning.

@@ -68,8 +68,8 @@ absl::StatusOr<KickSockets> AdoptPacketSockets(const std::set<int>& before, uint
     kick.descriptors[kick.count++] = descriptor;
   }
   if (kick.count == 0) {
-    return absl::InternalError(absl::StrCat(
-        "net_af_packet has no socket on interface index ", interface, " after it was probed"));
+    return absl::InternalError(absl::StrCat("net_af_packet has no socket on interface index ",
+                                            interface, " after it was probed"));
   }
   return kick;
 }

@@ -59,9 +59,9 @@ absl::Status PortSetup::FindInterface() {
   }
   interface_ = if_nametoindex(config_.interface.c_str());
   if (interface_ == 0) {
-    return absl::NotFoundError(
-        absl::StrCat("port '", config_.name, "': there is no network interface '",
-                     config_.interface, "' here; `ip link` lists those there are"));
+    return absl::NotFoundError(absl::StrCat("port '", config_.name,
+                                            "': there is no network interface '", config_.interface,
+                                            "' here; `ip link` lists those there are"));
   }
   mtu_ = InterfaceMtu(config_.interface);
   return absl::OkStatus();
@@ -91,8 +91,8 @@ absl::Status PortSetup::Probe(uint16_t queues) {
   const std::set<int> before = af_packet ? PacketSockets() : std::set<int>();
   const std::string name = config_.DeviceName();
   if (rte_eth_dev_get_port_by_name(name.c_str(), &port_id_) == 0) {
-    return absl::AlreadyExistsError(absl::StrCat(
-        "port '", config_.name, "': DPDK device '", name, "' is in use in this process already"));
+    return absl::AlreadyExistsError(absl::StrCat("port '", config_.name, "': DPDK device '", name,
+                                                 "' is in use in this process already"));
   }
   const int rc = rte_dev_probe(device_.c_str());
   if (rc < 0) return Failed(rc, "did not start");

@@ -100,8 +100,8 @@ uint16_t Assembler::Fill(Request* request, const TxPlan& plan, uint32_t mtu, uin
                          Packet* packets) {
   // One decision for the whole request.
   const bool chain = plan.chains && request->payload_len > plan.copybreak;
-  auto n = static_cast<uint16_t>(
-      std::min<uint32_t>(room, request->nb_recipients - request->assembled));
+  auto n =
+      static_cast<uint16_t>(std::min<uint32_t>(room, request->nb_recipients - request->assembled));
   if (chain && !MakeView(request)) n = 0;
   if (chain && n > 0 && rte_mbuf_refcnt_read(request->view) + n > kMaxReferences) n = 0;
   rte_mbuf* heads[kMaxRecipients];

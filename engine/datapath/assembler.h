@@ -22,9 +22,9 @@ inline constexpr uint16_t kHeadRoom = 512;
 
 // The mempools of one lcore; only this lcore takes from them. Not owned.
 struct LcorePools {
-  rte_mempool* heads;   // kHeadRoom
-  rte_mempool* large;   // a whole frame of the largest port MTU
-  rte_mempool* views;   // no data room: mbufs on payload in an arena
+  rte_mempool* heads;  // kHeadRoom
+  rte_mempool* large;  // a whole frame of the largest port MTU
+  rte_mempool* views;  // no data room: mbufs on payload in an arena
 };
 
 // How packets are put together for one TX queue; from the driver profile and the port's offloads.
@@ -61,8 +61,7 @@ class Assembler {
   // Builds packets for up to `room` of the request's recipients from `request->assembled` on, and
   // moves it. Returns how many packets were written; fewer than asked where recipients failed
   // (already counted in `finished`) or mbufs ran out (the rest stays for later).
-  uint16_t Fill(Request* request, const TxPlan& plan, uint32_t mtu, uint16_t room,
-                Packet* packets);
+  uint16_t Fill(Request* request, const TxPlan& plan, uint32_t mtu, uint16_t room, Packet* packets);
 
  private:
   bool MakeView(Request* request);

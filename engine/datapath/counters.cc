@@ -34,11 +34,13 @@ const std::array<CounterInfo, kCounters> kCounterTable = {{
     {"link_down", "datagrams", "recipients refused because their port had no carrier"},
     {"next_hop_gone", "datagrams", "recipients whose next hop was removed while they waited"},
     {"oversize", "datagrams", "recipients refused because the port's MTU had shrunk"},
-    {"late_errors", "datagrams", "errors after a non-blocking call had returned (link, engine stopped)"},
+    {"late_errors", "datagrams",
+     "errors after a non-blocking call had returned (link, engine stopped)"},
     {"sleeps", "sleeps", "sleeps of an lcore without work"},
     {"kicks", "kicks", "times an idle lcore made the kernel send what a ring still held"},
     {"routes_asked", "questions", "routes asked of the kernel"},
-    {"neighbour_probes", "requests", "neighbour entries the kernel was asked to resolve or confirm"},
+    {"neighbour_probes", "requests",
+     "neighbour entries the kernel was asked to resolve or confirm"},
     {"resyncs", "resyncs", "full resynchronisations after lost netlink messages"},
 }};
 

@@ -29,8 +29,8 @@ void WriteIpv4Line(const Ipv4Sender& sender, rte_be32_t destination, rte_be16_t 
   udp->dgram_cksum = 0;
   const uint32_t addresses = (sender.source & 0xffff) + (sender.source >> 16) +
                              (destination & 0xffff) + (destination >> 16);
-  line->udp_sum = FoldSum(addresses + RTE_BE16(IPPROTO_UDP) + sender.source_port + udp_port +
-                          private_sum);
+  line->udp_sum =
+      FoldSum(addresses + RTE_BE16(IPPROTO_UDP) + sender.source_port + udp_port + private_sum);
 }
 
 }  // namespace groupcast

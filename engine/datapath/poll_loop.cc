@@ -11,12 +11,12 @@
 namespace groupcast {
 namespace {
 
-constexpr uint32_t kTakeMost = 32;       // requests of one channel per look
-constexpr uint16_t kTurn = 32;           // packets of one channel per turn
-constexpr uint64_t kSpinUs = 50;         // without work, before the first sleep
-constexpr uint64_t kKickUs = 20;         // between two kicks of an idle lcore
-constexpr int64_t kShortSleepNs = 50'000;      // something waits for room
-constexpr int64_t kLongSleepNs = 10'000'000;   // nothing waits
+constexpr uint32_t kTakeMost = 32;            // requests of one channel per look
+constexpr uint16_t kTurn = 32;                // packets of one channel per turn
+constexpr uint64_t kSpinUs = 50;              // without work, before the first sleep
+constexpr uint64_t kKickUs = 20;              // between two kicks of an idle lcore
+constexpr int64_t kShortSleepNs = 50'000;     // something waits for room
+constexpr int64_t kLongSleepNs = 10'000'000;  // nothing waits
 
 }  // namespace
 

@@ -18,8 +18,8 @@ struct PortState {
   std::atomic<uint32_t> mtu{1500};
 };
 
-// net_af_packet's own sockets (DESIGN 2.4). Frames that the kernel did not take from their ring stay
-// there until later traffic; an empty send makes it look again.
+// net_af_packet's own sockets (DESIGN 2.4). Frames that the kernel did not take from their ring
+// stay there until later traffic; an empty send makes it look again.
 struct KickSockets {
   static constexpr size_t kMost = 16;
   std::array<int, kMost> descriptors{};

@@ -26,11 +26,11 @@ inline constexpr uint16_t kMaxRecipients = 64;
 struct Request {
   // caller: wo until posted; then lcore, caller: ro
   uint16_t nb_recipients;
-  uint16_t port;       // index of the engine's port
+  uint16_t port;  // index of the engine's port
   uint16_t payload_sum;
-  bool nonblocking;    // nobody waits: errors are counted, not reported
+  bool nonblocking;  // nobody waits: errors are counted, not reported
   uint32_t payload_len;
-  uint8_t* payload;    // arena block with a hold of this request; null if empty
+  uint8_t* payload;  // arena block with a hold of this request; null if empty
   rte_iova_t payload_iova;
   HeaderLine* lines;
   uint8_t* private_bytes;

@@ -56,8 +56,8 @@ class FlowTest : public WireTest {
       for (rte_mbuf* frame : frames) {
         consumer.seen[RecipientOf(frame)]++;
         if (frame->next != nullptr) {
-          consumer.most_references = std::max<uint32_t>(consumer.most_references,
-                                                        rte_mbuf_refcnt_read(frame->next));
+          consumer.most_references =
+              std::max<uint32_t>(consumer.most_references, rte_mbuf_refcnt_read(frame->next));
         }
         rte_pktmbuf_free(frame);
       }
@@ -142,7 +142,8 @@ TEST_F(FlowTest, NonBlockingGetsEagainAboveTheSendBuffer) {
   std::atomic<bool> stop{false};
   Consumer consumer;
   std::thread taker([&] { consumer = Consume(stop); });
-  while (sendgroup(sd(), group.buf(), 64, MSG_DONTWAIT, errors.data()) == 0) std::this_thread::yield();
+  while (sendgroup(sd(), group.buf(), 64, MSG_DONTWAIT, errors.data()) == 0)
+    std::this_thread::yield();
   EXPECT_EQ(groupcast_detach(), 0);  // drains what was accepted
   EXPECT_EQ(Counted("packets"), sent + 64);
   stop = true;
@@ -196,7 +197,8 @@ TEST_F(FlowTest, EightThreadsWithOverlappingGroups) {
   EXPECT_EQ(consumer.frames, size_t{kThreads} * kCalls * kRecipients);
   for (const auto& [recipient, count] : consumer.seen) {
     uint32_t groups = 0;
-    for (uint32_t t = 0; t < kThreads; t++) groups += recipient >= t * 100 && recipient < t * 100 + kRecipients;
+    for (uint32_t t = 0; t < kThreads; t++)
+      groups += recipient >= t * 100 && recipient < t * 100 + kRecipients;
     EXPECT_EQ(count, groups * kCalls) << "recipient " << recipient;
   }
 }
@@ -256,9 +258,9 @@ TEST_F(FlowTest, CaptureFileHoldsTheFrames) {
   size_t frames = 0;
   for (; pcap_next_ex(capture, &header, &bytes) == 1; frames++) {
     ASSERT_LT(frames, group.size());
-    EXPECT_EQ(std::string(reinterpret_cast<const char*>(bytes), header->caplen),
-              ExpectedFrame(from(), group.at(frames).giov_dest, 64, 0, true, 0,
-                            group.Datagram(frames)));
+    EXPECT_EQ(
+        std::string(reinterpret_cast<const char*>(bytes), header->caplen),
+        ExpectedFrame(from(), group.at(frames).giov_dest, 64, 0, true, 0, group.Datagram(frames)));
   }
   EXPECT_EQ(frames, 300U);
   pcap_close(capture);

@@ -49,14 +49,16 @@ class FramesTest : public WireTest {
 };
 
 TEST_F(FramesTest, EveryShapeAndSize) {
-  const Shape shapes[] = {{0, 0}, {1, 0}, {12, 0}, {7, 0}, {0, 1}, {0, 8}, {7, 10}, {12, 3}, {100, 101}};
+  const Shape shapes[] = {{0, 0}, {1, 0},  {12, 0}, {7, 0},    {0, 1},
+                          {0, 8}, {7, 10}, {12, 3}, {100, 101}};
   for (const size_t payload : {0, 1, 63, 64, 255, 256, 257, 1000, 1001, 1270, 1472}) {
     Group group(std::size(shapes));
     group.SetPayload(Bytes(payload, 3));
     size_t n = 0;
     for (const Shape& shape : shapes) {
       if (shape.prepend + payload + shape.append > 1472) continue;
-      group.at(n).giov_dest = Address("10.1.0." + std::to_string(n + 1), static_cast<uint16_t>(5000 + n));
+      group.at(n).giov_dest =
+          Address("10.1.0." + std::to_string(n + 1), static_cast<uint16_t>(5000 + n));
       group.SetPrivate(n, Bytes(shape.prepend, static_cast<uint8_t>(n)),
                        Bytes(shape.append, static_cast<uint8_t>(100 + n)));
       n++;
@@ -76,7 +78,8 @@ TEST_F(FramesTest, EveryShapeAndSize) {
 TEST_F(FramesTest, PrivateBytesLongerThanAHead) {
   Group group(3);
   group.SetPayload(Bytes(300, 1));
-  for (size_t i = 0; i < 3; i++) group.at(i).giov_dest = Address("10.0.0.9", static_cast<uint16_t>(6000 + i));
+  for (size_t i = 0; i < 3; i++)
+    group.at(i).giov_dest = Address("10.0.0.9", static_cast<uint16_t>(6000 + i));
   group.SetPrivate(0, Bytes(1100, 5), "");
   group.SetPrivate(1, "", Bytes(1100, 6));
   group.SetPrivate(2, Bytes(585, 7), Bytes(587, 8));
@@ -91,7 +94,8 @@ TEST_F(FramesTest, SocketOptionsShow) {
   ASSERT_EQ(groupcast_refresh(sd()), 0);
   Group group(100);
   group.SetPayload(Bytes(600, 9));
-  for (size_t i = 0; i < group.size(); i++) group.at(i).giov_dest = Address("10.2.0.1", static_cast<uint16_t>(1 + i));
+  for (size_t i = 0; i < group.size(); i++)
+    group.at(i).giov_dest = Address("10.2.0.1", static_cast<uint16_t>(1 + i));
   SendAndCompare(&group, 7, 0xb8, false);
 }
 
@@ -101,7 +105,8 @@ TEST_F(FramesTest, IpIdsCountWithoutDontFragment) {
   ASSERT_EQ(groupcast_refresh(sd()), 0);
   Group group(50);
   group.SetPayload("x");
-  for (size_t i = 0; i < group.size(); i++) group.at(i).giov_dest = Address("10.2.0.1", static_cast<uint16_t>(1 + i));
+  for (size_t i = 0; i < group.size(); i++)
+    group.at(i).giov_dest = Address("10.2.0.1", static_cast<uint16_t>(1 + i));
   ASSERT_EQ(sendgroup(sd(), group.buf(), group.size(), 0, nullptr), 50);
   std::set<uint16_t> ids;
   for (rte_mbuf* frame : TakeAll(50)) {
@@ -163,7 +168,8 @@ TEST_F(FramesTest, TheCallersBytesAreReadBeforeItReturns) {
   Group group(200);
   std::string payload = Bytes(700, 1);
   group.SetPayload(payload);
-  for (size_t i = 0; i < group.size(); i++) group.at(i).giov_dest = Address("10.4.0.1", static_cast<uint16_t>(1 + i));
+  for (size_t i = 0; i < group.size(); i++)
+    group.at(i).giov_dest = Address("10.4.0.1", static_cast<uint16_t>(1 + i));
   ASSERT_EQ(sendgroup(sd(), group.buf(), group.size(), 0, nullptr), 200);
   std::memset(group.buf()->shared.iov_base, 0xee, group.buf()->shared.iov_len);
   for (rte_mbuf* frame : TakeAll(200)) {

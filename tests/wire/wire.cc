@@ -74,7 +74,8 @@ sockaddr_in Address(const std::string& dotted, uint16_t udp_port) {
 
 std::string Bytes(size_t len, uint8_t seed) {
   std::string bytes(len, '\0');
-  for (size_t i = 0; i < len; i++) bytes[i] = static_cast<char>((i * 131 + seed * 29 + i / 251) & 0xff);
+  for (size_t i = 0; i < len; i++)
+    bytes[i] = static_cast<char>((i * 131 + seed * 29 + i / 251) & 0xff);
   return bytes;
 }
 

@@ -68,7 +68,9 @@ class WireTest : public testing::Test {
   std::vector<rte_mbuf*> Take(size_t most);
   // Takes exactly `count`, waiting for them.
   std::vector<rte_mbuf*> TakeAll(size_t count);
-  uint64_t Counted(const char* name) const { return groupcast_counter_value(name) - before_.at(name); }
+  uint64_t Counted(const char* name) const {
+    return groupcast_counter_value(name) - before_.at(name);
+  }
   void StartCounting();
 
  private:
