@@ -10,6 +10,7 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <bit>
 #include <cctype>
 #include <map>
 
@@ -21,6 +22,7 @@ namespace groupcast {
 namespace {
 
 // DPDK's own limit of a TX ring's descriptors in any of its drivers (igc; others take less).
+constexpr uint64_t kMinTxDescriptors = 64;
 constexpr uint64_t kMaxTxDescriptors = 32768;
 constexpr uint64_t kMaxUdpPayload = 65507;
 
@@ -47,7 +49,7 @@ std::optional<std::string> ReadEalArgument(const ConfigValue& value) {
       {"--vdev", "ports"},     {"-a", "ports"},
       {"--allow", "ports"},    {"-b", "ports"},
       {"--block", "ports"},    {"--no-pci", "ports"}};
-  const auto text = ReadText(value);
+  auto text = ReadText(value);
   if (!text) return std::nullopt;
   if ((*text)[0] != '-' || *text == "-" || *text == "--") {
     value.Reject("is not an EAL argument; one item is one argument as in '--log-level=8'");
@@ -62,7 +64,7 @@ std::optional<std::string> ReadEalArgument(const ConfigValue& value) {
 }
 
 std::optional<std::string> ReadDevice(const ConfigValue& value) {
-  const auto text = ReadText(value);
+  auto text = ReadText(value);
   if (!text) return std::nullopt;
   PortConfig port;
   port.device = *text;
@@ -92,7 +94,7 @@ bool IsInterfaceName(const std::string& name) {
 constexpr char kInterfaceAllowed[] = "the name of a kernel interface, 1 to 15 characters";
 
 std::optional<std::string> ReadInterface(const ConfigValue& value) {
-  const auto text = ReadText(value);
+  auto text = ReadText(value);
   if (!text) return std::nullopt;
   if (!IsInterfaceName(*text)) {
     value.Reject(absl::StrCat("is not ", kInterfaceAllowed));
@@ -102,12 +104,20 @@ std::optional<std::string> ReadInterface(const ConfigValue& value) {
 }
 
 std::optional<std::string> ReadOffload(const ConfigValue& value) {
-  // As rte_eth_dev_tx_offload_name() writes them. MBUF_FAST_FREE is not among them: it forbids
-  // shared mbufs.
-  static const std::vector<std::string> kOffloads = {"MULTI_SEGS", "IPV4_CKSUM", "UDP_CKSUM"};
-  const size_t i = config_internal::ReadWord(value, kOffloads);
-  if (i == kOffloads.size()) return std::nullopt;
-  return kOffloads[i];
+  const size_t i = config_internal::ReadWord(value, TxOffloadNames());
+  if (i == TxOffloadNames().size()) return std::nullopt;
+  return TxOffloadNames()[i];
+}
+
+// Drivers want multiples: Intel's of 32, net_af_packet's whole blocks of frames.
+std::optional<uint16_t> ReadDescriptors(const ConfigValue& value) {
+  const auto number = ReadInteger(value, kMinTxDescriptors, kMaxTxDescriptors);
+  if (!number) return std::nullopt;
+  if (!std::has_single_bit(*number)) {
+    value.Reject(absl::StrCat("is not a power of two; use ", std::bit_ceil(*number)));
+    return std::nullopt;
+  }
+  return static_cast<uint16_t>(*number);
 }
 
 std::optional<rte_be32_t> ReadBe32Address(const ConfigValue& value) {
@@ -211,30 +221,33 @@ void CheckPort(const ConfigNode& node, PortConfig& port, ConfigErrors& errors) {
 }
 
 ConfigTable<PortConfig> PortTable() {
-  return {.keys = {{"name", Value(&PortConfig::name, "text", kNameAllowed, ReadName), "",
-                    "what messages and statistics call the port", true},
-                   {"device",
-                    Value(&PortConfig::device, "text",
-                          "a PCI address, or a vdev with its "
-                          "arguments",
-                          ReadDevice),
-                    "", "the DPDK device, as in net_af_packet0,iface=eth0", true},
-                   {"interface",
-                    Value(&PortConfig::interface, "text", kInterfaceAllowed, ReadInterface), "",
-                    "the kernel interface that the port sends for", false, "the device's argument"},
-                   {"tx_descriptors", Integer(&PortConfig::tx_descriptors, 64, kMaxTxDescriptors),
-                    "descriptors", "length of the transmit ring", false, "the driver profile's"},
-                   {"copybreak", Integer(&PortConfig::copybreak, 0, kMaxUdpPayload), "bytes",
-                    "smaller payloads are copied to each packet, larger ones shared", false,
-                    "the driver profile's"},
-                   {"tx_offloads",
-                    ListOf(&PortConfig::tx_offloads, "words", "MULTI_SEGS, IPV4_CKSUM or UDP_CKSUM",
-                           ReadOffload),
-                    "", "offloads to use where the driver advertises them", false,
-                    "the driver profile's"},
-                   {"static", Mapping(&PortConfig::fixed, StaticTable()), "",
-                    "for a port without a kernel interface: what that would know"}},
-          .check = CheckPort};
+  return {
+      .keys =
+          {{"name", Value(&PortConfig::name, "text", kNameAllowed, ReadName), "",
+            "what messages and statistics call the port", true},
+           {"device",
+            Value(&PortConfig::device, "text",
+                  "a PCI address, or a vdev with its "
+                  "arguments",
+                  ReadDevice),
+            "", "the DPDK device, as in net_af_packet0,iface=eth0", true},
+           {"interface", Value(&PortConfig::interface, "text", kInterfaceAllowed, ReadInterface),
+            "", "the kernel interface that the port sends for", false, "the device's argument"},
+           {"tx_descriptors",
+            Value(&PortConfig::tx_descriptors, "integer",
+                  absl::StrCat("a power of two, ", kMinTxDescriptors, " to ", kMaxTxDescriptors),
+                  ReadDescriptors),
+            "descriptors", "length of the transmit ring", false, "the driver profile's"},
+           {"copybreak", Integer(&PortConfig::copybreak, 0, kMaxUdpPayload), "bytes",
+            "smaller payloads are copied to each packet, larger ones shared", false,
+            "the driver profile's"},
+           {"tx_offloads",
+            ListOf(&PortConfig::tx_offloads, "words", config_internal::Words(TxOffloadNames()),
+                   ReadOffload),
+            "", "offloads to use where the driver advertises them", false, "the driver profile's"},
+           {"static", Mapping(&PortConfig::fixed, StaticTable()), "",
+            "for a port without a kernel interface: what that would know"}},
+      .check = CheckPort};
 }
 
 void CheckPorts(const ConfigNode& node, EngineConfig& config, ConfigErrors& errors) {

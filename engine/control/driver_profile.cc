@@ -19,8 +19,14 @@ namespace {
 
 constexpr char kGeneric[] = "generic";
 
+std::optional<std::string> ReadOffload(const ConfigValue& value) {
+  const size_t i = config_internal::ReadWord(value, TxOffloadNames());
+  if (i == TxOffloadNames().size()) return std::nullopt;
+  return TxOffloadNames()[i];
+}
+
 std::optional<std::string> ReadArgument(const ConfigValue& value) {
-  const auto text = ReadText(value);
+  auto text = ReadText(value);
   if (!text) return std::nullopt;
   const size_t equals = text->find('=');
   if (equals == 0 || equals == std::string::npos || absl::StrContains(*text, ',')) {
@@ -66,8 +72,9 @@ ConfigTable<DriverProfile> ProfileTable() {
            "",
            "how one learns that a packet's memory was read: eager: when the burst returns; "
            "told: it can be asked; consumer: when the mbuf comes back; silent: never"},
-          {"tx_offloads", ListOf(&P::tx_offloads, "words", "names as in DPDK", ReadName), "",
-           "offloads used where the driver advertises them", false, "none"},
+          {"tx_offloads",
+           ListOf(&P::tx_offloads, "words", config_internal::Words(TxOffloadNames()), ReadOffload),
+           "", "offloads used where the driver advertises them", false, "none"},
           {"interface_argument", Value(&P::interface_argument, "text", kNameAllowed, ReadName), "",
            "the device argument that names the kernel interface", false, "none"},
           {"arguments", ListOf(&P::arguments, "texts", "KEY=VALUE", ReadArgument), "",
@@ -132,6 +139,11 @@ absl::StatusOr<DriverProfile> LoadDeviceProfile(const std::string& device) {
     if (driver != kGeneric && !FindProfile(driver).empty()) return LoadDriverProfile(driver);
   }
   return LoadDriverProfile(kGeneric);
+}
+
+const std::vector<std::string>& TxOffloadNames() {
+  static const std::vector<std::string> names = {"ipv4_cksum", "udp_cksum"};
+  return names;
 }
 
 std::string DriverProfileReference() {

@@ -41,6 +41,10 @@ absl::StatusOr<DriverProfile> LoadDriverProfile(const std::string& driver);
 // What only probing can tell (PCI) gets the generic profile.
 absl::StatusOr<DriverProfile> LoadDeviceProfile(const std::string& device);
 
+// The offloads that the engine can use, as profiles and configurations name them. MBUF_FAST_FREE is
+// not among them: it forbids shared mbufs. MULTI_SEGS follows from `chains`.
+const std::vector<std::string>& TxOffloadNames();
+
 // Every key of a profile: type, range, unit, default and meaning.
 std::string DriverProfileReference();
 

@@ -6,6 +6,10 @@
 # Usage: groupcastd_errors_test.sh GROUPCASTD
 set -u
 
+if (($(id -u) != 0)); then
+  echo "SKIPPED: this test makes a network namespace and needs root"
+  exit 77
+fi
 groupcastd=$(realpath "$1")
 if [[ ${IN_NAMESPACE:-} != 1 ]]; then
   # A network namespace without a name: it ends with this script, however that ends.

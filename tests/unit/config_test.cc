@@ -92,7 +92,7 @@ ports:
     interface: tap0
     tx_descriptors: 2048
     copybreak: 0
-    tx_offloads: [IPV4_CKSUM, UDP_CKSUM]
+    tx_offloads: [ipv4_cksum, udp_cksum]
   - name: "null"
     device: net_null0
     static:
@@ -233,8 +233,10 @@ TEST_F(ConfigTest, OneErrorEachInAPort) {
        "static: the port has the kernel interface 'eth0'"},
       {"descriptors", "{name: a, device: net_null0, " + fixed + ", tx_descriptors: 63}",
        "tx_descriptors: '63' is not an integer from 64 to 32768"},
-      {"offload", "{name: a, device: net_null0, " + fixed + ", tx_offloads: [MBUF_FAST_FREE]}",
-       "tx_offloads: 'MBUF_FAST_FREE' is not MULTI_SEGS, IPV4_CKSUM or UDP_CKSUM"},
+      {"descriptors", "{name: a, device: net_null0, " + fixed + ", tx_descriptors: 100}",
+       "tx_descriptors: '100' is not a power of two; use 128"},
+      {"offload", "{name: a, device: net_null0, " + fixed + ", tx_offloads: [mbuf_fast_free]}",
+       "tx_offloads: 'mbuf_fast_free' is not ipv4_cksum or udp_cksum"},
       {"multicast MAC",
        "{name: a, device: net_null0, static: {mac: 03:00:00:00:00:01, address: 10.0.0.1, "
        "next_hops: [{to: 10.0.0.0/8, mac: 02:00:00:00:00:02}]}}",

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 the Groupcast authors
 #include <groupcast/sendgroup.h>
-#include <signal.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 
 #include <CLI/CLI.hpp>
-#include <cerrno>
+#include <csignal>
 #include <cstdio>
+#include <exception>
 #include <string>
 
 #include "engine/control/config.h"
@@ -21,7 +21,6 @@ constexpr int kStopped = 0;
 constexpr int kStartFailed = 1;
 constexpr int kWrongConfiguration = 2;
 
-// Each line of `text` to stderr.
 void Complain(const std::string& text) { std::fprintf(stderr, "%s\n", text.c_str()); }
 
 // Every error of both parts of the file, or nothing.
@@ -127,4 +126,11 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace groupcast
 
-int main(int argc, char** argv) { return groupcast::Main(argc, argv); }
+int main(int argc, char** argv) {
+  try {
+    return groupcast::Main(argc, argv);
+  } catch (const std::exception& error) {  // out of memory
+    std::fprintf(stderr, "groupcastd: %s\n", error.what());
+    return groupcast::kStartFailed;
+  }
+}

@@ -22,6 +22,7 @@ namespace {
 constexpr size_t kBatch = 32;                // datagrams of a group before the next one's turn
 constexpr size_t kMaxDatagramBytes = 65536;  // more than UDP over IPv4 can carry
 constexpr int kMaxEvents = 64;
+constexpr double kDrainS = 1;  // as long as the engine drains when it stops
 
 double Now() {
   timespec now;
@@ -136,7 +137,10 @@ absl::Status Relay::Run(int stop, double stats_period_s) {
     if (ready < 0 && errno != EINTR) return absl::ErrnoToStatus(errno, "epoll_wait");
     for (int i = 0; i < ready; ++i) {
       const uint64_t id = events[i].data.u64;
-      if (id == stop_id) return absl::OkStatus();
+      if (id == stop_id) {
+        Drain();
+        return absl::OkStatus();
+      }
       if (id < groups_.size()) {
         ReceiveBatch(groups_[id]);
         continue;
@@ -150,13 +154,22 @@ absl::Status Relay::Run(int stop, double stats_period_s) {
   }
 }
 
-void Relay::ReceiveBatch(Group& group) {
+void Relay::Drain() {
+  const double deadline_s = Now() + kDrainS;
+  for (Group& group : groups_) {
+    while (ReceiveBatch(group) == kBatch && Now() < deadline_s) {
+    }
+  }
+}
+
+size_t Relay::ReceiveBatch(Group& group) {
   const int received =
       recvmmsg(group.sockets.ingress.get(), messages_.data(), kBatch, MSG_DONTWAIT, nullptr);
   for (int i = 0; i < received; ++i) {
     const auto index = static_cast<size_t>(i);
     Send(group, iovecs_[index].iov_base, messages_[index].msg_len);
   }
+  return received > 0 ? static_cast<size_t>(received) : 0;
 }
 
 void Relay::Send(Group& group, void* payload, size_t length_bytes) {

@@ -26,8 +26,8 @@ class Relay {
   // outlive the relay.
   static absl::StatusOr<std::unique_ptr<Relay>> Open(const RelayConfig& config);
 
-  // Relays until `stop` becomes readable (a signalfd). Writes a line of statistics each period,
-  // none if it is 0.
+  // Relays until `stop` becomes readable (a signalfd), and then for at most a second what the
+  // ingress sockets hold. Writes a line of statistics each period, none if it is 0.
   absl::Status Run(int stop, double stats_period_s);
 
   // Writes the summary of each group and the total; after the engine was detached.
@@ -61,7 +61,8 @@ class Relay {
 
   explicit Relay(const RelayConfig& config);
 
-  void ReceiveBatch(Group& group);
+  size_t ReceiveBatch(Group& group);  // how many datagrams
+  void Drain();
   void Send(Group& group, void* payload, size_t length_bytes);
   void CountErrors(Group& group, size_t count, int call_errno);
   Totals Sum();

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 the Groupcast authors
+#include "engine/datapath/arena.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <deque>
+#include <random>
+#include <thread>
+#include <vector>
+
+namespace groupcast {
+namespace {
+
+constexpr size_t kSize = 64 * 1024;
+
+class ArenaTest : public testing::Test {
+ protected:
+  std::vector<uint8_t> memory_ = std::vector<uint8_t>(kSize + 64);
+  uint8_t* base_ = reinterpret_cast<uint8_t*>(
+      RTE_ALIGN_CEIL(reinterpret_cast<uintptr_t>(memory_.data()), uintptr_t{64}));
+  Arena arena_{base_, kSize, 0x1000};
+};
+
+TEST_F(ArenaTest, GivesTheLargestBlockWhenFreeAndThenNothing) {
+  void* block = arena_.Allocate(arena_.LargestBlock());
+  ASSERT_NE(block, nullptr);
+  EXPECT_EQ(arena_.Iova(block),
+            0x1000 + static_cast<uint64_t>(static_cast<uint8_t*>(block) - base_));
+  void* second = arena_.Allocate(arena_.LargestBlock());
+  EXPECT_NE(second, nullptr);
+  EXPECT_EQ(arena_.Allocate(1), nullptr);
+  Arena::Release(second);
+  EXPECT_EQ(arena_.Allocate(1), nullptr) << "space comes back in the order of allocation";
+  Arena::Release(block);
+  EXPECT_EQ(arena_.Used(), 0U);
+}
+
+TEST_F(ArenaTest, AHeldBlockStays) {
+  void* block = arena_.Allocate(100);
+  Arena::Hold(block);
+  Arena::Release(block);
+  EXPECT_GT(arena_.Used(), 0U);
+  Arena::Release(block);
+  EXPECT_EQ(arena_.Used(), 0U);
+}
+
+TEST_F(ArenaTest, RandomBlocksNeverOverlap) {
+  struct Held {
+    uint8_t* at;
+    size_t len;
+    uint8_t fill;
+  };
+  std::mt19937 random(7);
+  std::deque<Held> held;
+  size_t refused = 0;
+  for (int round = 0; round < 100'000; round++) {
+    const size_t len = 1 + random() % 9000;
+    auto* at = static_cast<uint8_t*>(arena_.Allocate(len));
+    if (at == nullptr) refused++;
+    if (at != nullptr) {
+      ASSERT_EQ(reinterpret_cast<uintptr_t>(at) % 64, 0U);
+      ASSERT_GE(at, base_);
+      ASSERT_LE(at + len, base_ + kSize);
+      const auto fill = static_cast<uint8_t>(round);
+      std::memset(at, fill, len);
+      held.push_back({at, len, fill});
+    }
+    // Released in any order.
+    while (!held.empty() && (at == nullptr || random() % 2 == 0)) {
+      const size_t pick = random() % held.size();
+      const Held block = held[pick];
+      for (size_t i = 0; i < block.len; i++) ASSERT_EQ(block.at[i], block.fill);
+      Arena::Release(block.at);
+      held.erase(held.begin() + static_cast<std::ptrdiff_t>(pick));
+      if (at != nullptr) break;
+    }
+  }
+  EXPECT_GT(refused, 0U);
+  for (const Held& block : held) Arena::Release(block.at);
+  EXPECT_EQ(arena_.Used(), 0U);
+}
+
+TEST_F(ArenaTest, AnotherThreadReleases) {
+  constexpr int kBlocks = 20'000;
+  std::vector<std::atomic<int*>> posted(kBlocks);
+  std::thread other([&] {
+    for (auto& slot : posted) {
+      int* block;
+      while ((block = slot.load(std::memory_order_acquire)) == nullptr) std::this_thread::yield();
+      *block += 1;
+      Arena::Release(block);
+    }
+  });
+  for (int i = 0; i < kBlocks; i++) {
+    int* block;
+    while ((block = static_cast<int*>(arena_.Allocate(sizeof(int)))) == nullptr) {
+      std::this_thread::yield();
+    }
+    *block = i;
+    posted[static_cast<size_t>(i)].store(block, std::memory_order_release);
+  }
+  other.join();
+  EXPECT_EQ(arena_.Used(), 0U);
+}
+
+}  // namespace
+}  // namespace groupcast
