@@ -19,8 +19,8 @@
 
 namespace groupcast {
 
-// What one answer is for. Compared and hashed as bytes.
-struct RouteKey {
+// What one answer is for. Compared and hashed as words.
+struct alignas(8) RouteKey {
   rte_be32_t address = 0;
   rte_be16_t udp_port = 0;
   uint16_t zero = 0;

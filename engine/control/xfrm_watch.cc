@@ -4,6 +4,8 @@
 
 #include <linux/xfrm.h>
 
+#include <cerrno>
+#include <cstring>
 #include <utility>
 #include <vector>
 
@@ -45,8 +47,10 @@ void XfrmWatch::Ask() {
         message->nlmsg_len < NLMSG_LENGTH(sizeof(xfrm_userpolicy_info))) {
       return;
     }
-    const auto* policy = static_cast<const xfrm_userpolicy_info*>(mnl_nlmsg_get_payload(message));
-    found |= policy->dir == XFRM_POLICY_OUT;
+    // The body is 4-byte aligned only.
+    xfrm_userpolicy_info policy;
+    std::memcpy(&policy, mnl_nlmsg_get_payload(message), sizeof(policy));
+    found |= policy.dir == XFRM_POLICY_OUT;
   });
   if (status.ok()) present_.store(found, std::memory_order_relaxed);
 }

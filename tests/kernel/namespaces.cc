@@ -131,6 +131,17 @@ void TwoHosts::Attach(const std::string& arguments, const std::string& more) {
       << std::strerror(errno) << ": " << groupcast_last_error();
 }
 
+void TwoHosts::RunInAnotherProcess(const std::string& test, const std::string& under) {
+  char path[4096];
+  const ssize_t length = readlink("/proc/self/exe", path, sizeof(path));
+  ASSERT_GT(length, 0);
+  const std::string output =
+      tx().Shell(under + " '" + std::string(path, static_cast<size_t>(length)) +
+                 "' --gtest_also_run_disabled_tests --gtest_output= --gtest_filter=" + test);
+  // A name that no test has would pass as well.
+  EXPECT_NE(output.find("[  PASSED  ] 1 test."), std::string::npos) << output;
+}
+
 bool TwoHosts::Eventually(const std::function<bool()>& condition, int timeout_ms) {
   auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(timeout_ms);
   while (!condition()) {

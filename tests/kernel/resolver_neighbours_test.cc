@@ -126,27 +126,42 @@ TEST_F(ResolverTest, AnUnusedNeighbourIsLeftAlone) {
 }
 
 TEST_F(ResolverTest, LostNotificationsAreMadeUpFor) {
+  std::atomic<bool> busy{false}, held{false};
   Resolver::Options options = LanOptions();
   options.event_buffer_bytes = 2048;
+  options.on_interface = [&](uint16_t, const InterfaceState& state) {
+    // Keeps the control thread from reading what follows.
+    if (state.mtu == 1400) held = true;
+    while (state.mtu == 1400 && busy) std::this_thread::sleep_for(milliseconds(1));
+  };
   Start(std::move(options));
   const Route first = Ask("10.77.0.100"), last = Ask("10.77.0.199");
   EXPECT_TRUE(IsKernel(Ask("10.78.0.1"), Counter::kKernelRoute));
-  for (int round = 0; round < 20 && resolver_->counters().Read(Counter::kResyncs) == 0; round++) {
-    std::string batch;
-    for (int i = 100; i < 200; i++) {
-      batch += "neigh replace 10.77.0." + std::to_string(i) +
-               " lladdr 02:00:00:00:01:" + std::to_string(i - 100 < 10 ? 10 : i - 100) +
-               " dev u0\\n";
-      batch += "route replace 10.78." + std::to_string(i) + ".0/24 via 10.77.0.2\\n";
-    }
-    Us("printf '" + batch + "route replace 10.78.0.0/24 via 10.77.0.2\\n' | ip -batch -");
-  }
-  EXPECT_GT(resolver_->counters().Read(Counter::kResyncs), 0u);
+  const auto lose_events_of = [&](const std::string& commands) {
+    const uint64_t resyncs = resolver_->counters().Read(Counter::kResyncs);
+    Us("ip link set u0 mtu 1300");
+    ASSERT_TRUE(Eventually([&] { return Look("10.77.0.100")->device_mtu == 1300; }));
+    busy = true;
+    held = false;
+    Us("ip link set u0 mtu 1400");
+    ASSERT_TRUE(Eventually([&] { return held.load(); }));
+    Us(commands);
+    busy = false;
+    EXPECT_TRUE(
+        Eventually([&] { return resolver_->counters().Read(Counter::kResyncs) == resyncs + 1; }));
+  };
+  lose_events_of(
+      "for i in $(seq 100 199); do"
+      " echo neigh replace 10.77.0.$i lladdr 02:00:00:00:01:aa dev u0;"
+      " echo route replace 10.78.$i.0/24 via 10.77.0.2; done | ip -batch -;"
+      " ip route replace 10.78.0.0/24 via 10.77.0.2");
   EXPECT_TRUE(AwaitUsable(first));
   EXPECT_TRUE(AwaitUsable(last));
   EXPECT_TRUE(Eventually([&] { return IsEngine(*Look("10.78.0.1")); }));
   // What went during the loss is gone.
-  Us("ip neigh flush dev u0 nud permanent");
+  lose_events_of(
+      "for i in $(seq 100 199); do"
+      " echo neigh del 10.77.0.$i dev u0; echo route del 10.78.$i.0/24; done | ip -batch -");
   EXPECT_TRUE(Eventually([&] { return !Usable(first) && !Usable(last); }));
 }
 

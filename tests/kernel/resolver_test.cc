@@ -316,6 +316,11 @@ TEST_F(ResolverTest, EgressFilters) {
      " && nft add chain netdev early ours '{ type filter hook egress device u0 priority 0; }'"
      " && nft add chain netdev early other '{ type filter hook egress device w0 priority 0; }'"
      " && nft add chain netdev early in '{ type filter hook ingress device u0 priority 0; }'");
+  EXPECT_EQ(
+      FindEgressFilters(interfaces),
+      std::vector<std::string>({"nftables chain inet filter output", "nftables chain ip nat post",
+                                "nftables chain netdev early ours"}));
+  Us("nft flush ruleset && tc qdisc add dev u0 clsact && tc qdisc add dev w0 clsact");
   EXPECT_EQ(FindEgressFilters(interfaces), std::vector<std::string>({"qdisc clsact on u0"}));
 }
 

@@ -324,7 +324,7 @@ TEST_F(ConfigTest, NestingAndAliasBombsEndWithAnError) {
   for (int i = 0; i < 100000; ++i) questions += "? ";
   EXPECT_NE(ErrorOf(questions), "accepted");
   std::string indented;
-  for (int i = 0; i < 1000; ++i) indented += std::string(static_cast<size_t>(i), ' ') + "a:\n";
+  for (size_t i = 0; i < 1000; ++i) indented.append(i, ' ').append("a:\n");
   EXPECT_NE(ErrorOf(indented), "accepted");
 
   std::string bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n";

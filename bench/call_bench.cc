@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 the Groupcast authors
+//
+// What one datagram costs its caller: sendgroup() through the engine beside a sendmsg() and a
+// sendmmsg() loop, one thread, 1000-byte payloads.
+//
+//   call_bench IP-OF-FIRST-RECIPIENT ENGINE.yaml [benchmark options]
+//
+// The wire is whatever the configuration's port and the kernel's route to the recipients are:
+// net_null with static next hops beside a bridge without ports, or one veth for both.
+#include <arpa/inet.h>
+#include <benchmark/benchmark.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <cstdio>
+#include <vector>
+
+#include "api/groupcast/sendgroup.h"
+
+namespace {
+
+constexpr size_t kPayload = 1000;
+
+sockaddr_in first_recipient;
+const char* config;
+
+struct Call {
+  explicit Call(size_t n)
+      : recipients(n), memory((sizeof(giobuf) + n * sizeof(giovec)) / sizeof(uint64_t) + 1) {
+    buf()->shared = {payload.data(), payload.size()};
+    for (size_t i = 0; i < n; i++) {
+      sockaddr_in to = first_recipient;
+      to.sin_addr.s_addr = htonl(ntohl(to.sin_addr.s_addr) + static_cast<uint32_t>(i));
+      buf()->recinfo[i].giov_dest = to;
+    }
+    sockaddr_in any{};
+    any.sin_family = AF_INET;
+    sd = socket(AF_INET, SOCK_DGRAM, 0);
+    bind(sd, reinterpret_cast<sockaddr*>(&any), sizeof(any));
+  }
+  giobuf* buf() { return reinterpret_cast<giobuf*>(memory.data()); }
+
+  size_t recipients;
+  std::vector<uint64_t> memory;
+  std::vector<char> payload = std::vector<char>(kPayload, 'x');
+  int sd;
+};
+
+void Report(benchmark::State& state) {
+  state.SetItemsProcessed(state.iterations() * state.range(0));
+}
+
+void SendGroup(benchmark::State& state) {
+  Call call(static_cast<size_t>(state.range(0)));
+  if (groupcast_attach(config) != 0) {
+    state.SkipWithError(groupcast_last_error());
+    return;
+  }
+  for (auto _ : state) {
+    if (sendgroup(call.sd, call.buf(), call.recipients, 0, nullptr) !=
+        static_cast<int>(call.recipients)) {
+      state.SkipWithError("not all were sent");
+      break;
+    }
+  }
+  groupcast_detach();
+  Report(state);
+}
+
+void SendMsg(benchmark::State& state) {
+  Call call(static_cast<size_t>(state.range(0)));
+  for (auto _ : state) {
+    for (size_t i = 0; i < call.recipients; i++) {
+      msghdr message{};
+      message.msg_name = &call.buf()->recinfo[i].giov_dest;
+      message.msg_namelen = sizeof(sockaddr_in);
+      message.msg_iov = &call.buf()->shared;
+      message.msg_iovlen = 1;
+      if (sendmsg(call.sd, &message, 0) < 0) state.SkipWithError("sendmsg() failed");
+    }
+  }
+  Report(state);
+}
+
+// The library without an engine: sendmmsg() in batches.
+void SendGroupByKernel(benchmark::State& state) {
+  Call call(static_cast<size_t>(state.range(0)));
+  for (auto _ : state) {
+    if (sendgroup(call.sd, call.buf(), call.recipients, 0, nullptr) !=
+        static_cast<int>(call.recipients)) {
+      state.SkipWithError("not all were sent");
+      break;
+    }
+  }
+  Report(state);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc < 3 || inet_pton(AF_INET, argv[1], &first_recipient.sin_addr) != 1) {
+    std::fprintf(stderr, "call_bench IP-OF-FIRST-RECIPIENT ENGINE.yaml [benchmark options]\n");
+    return 2;
+  }
+  first_recipient.sin_family = AF_INET;
+  first_recipient.sin_port = htons(9);  // discard
+  config = argv[2];
+  argv[2] = argv[0];
+  argc -= 2;
+  argv += 2;
+  benchmark::RegisterBenchmark("sendgroup", SendGroup)->Arg(1)->Arg(1000)->UseRealTime();
+  benchmark::RegisterBenchmark("sendmsg", SendMsg)->Arg(1)->Arg(1000)->UseRealTime();
+  benchmark::RegisterBenchmark("sendgroup_by_kernel", SendGroupByKernel)
+      ->Arg(1)
+      ->Arg(1000)
+      ->UseRealTime();
+  benchmark::Initialize(&argc, argv);
+  benchmark::RunSpecifiedBenchmarks();
+  return 0;
+}
