@@ -54,9 +54,14 @@ size_t InsteadByKernel(int sd, const EngineUse& use, const UdpSocket& socket, co
   return 0;
 }
 
-size_t SendByEngine(int sd, const EngineUse& use, const UdpSocket& socket, const giobuf& buf,
+size_t SendByEngine(int sd, const EngineUse& use, UdpSocket& socket, const giobuf& buf,
                     size_t recnum, int flags, int* gerrno) {
   if ((flags & ~(MSG_DONTWAIT | MSG_NOSIGNAL)) != 0) {
+    socket.corked = (flags & MSG_MORE) != 0;
+    return InsteadByKernel(sd, use, socket, buf, recnum, flags, gerrno, Counter::kKernelFlags);
+  }
+  if (socket.corked) {
+    socket.corked = false;
     return InsteadByKernel(sd, use, socket, buf, recnum, flags, gerrno, Counter::kKernelFlags);
   }
   if (socket.kernel_only || (socket.watch_errors && ErrorPending(sd))) {
@@ -82,7 +87,7 @@ int sendgroup(int sd, giobuf* buf, size_t recnum, int flags, int* gerrno) {
   const int errno_before = errno;
   const CancellationOff cancellation_off;
   const EngineUse use;
-  const UdpSocket* socket = nullptr;
+  UdpSocket* socket = nullptr;
   int error = 0;
   // The descriptor first, as the kernel does.
   if (use.engine() != nullptr) {

@@ -114,7 +114,7 @@ thread_local std::array<Entry, 16> entries;
 
 }  // namespace
 
-const UdpSocket* ReadSocket(int sd, Engine* engine) {
+UdpSocket* ReadSocket(int sd, Engine* engine) {
   uint64_t cookie = 0;
   socklen_t len = sizeof(cookie);
   if (getsockopt(sd, SOL_SOCKET, SO_COOKIE, &cookie, &len) != 0) return nullptr;
@@ -132,8 +132,10 @@ const UdpSocket* ReadSocket(int sd, Engine* engine) {
     errno = error;
     return nullptr;
   }
+  const bool corked = entry.sd == sd && socket.cookie == cookie && socket.corked;
   entry.sd = sd;
   socket = UdpSocket{};
+  socket.corked = corked;
   socket.cookie = cookie;
   socket.read_ns = now_ns;
   socket.refreshes = seen;

@@ -22,6 +22,8 @@ struct UdpSocket {
   bool nonblocking = false;
   // An error may be pending that the kernel would report on the next send.
   bool watch_errors = false;
+  // This thread began a datagram with MSG_MORE: the next send belongs to it.
+  bool corked = false;
   int mtu_discover = 0;         // IP_PMTUDISC_*
   int64_t send_timeout_ns = 0;  // SO_SNDTIMEO; 0: none
   uint64_t send_buffer = 0;     // SO_SNDBUF, bytes
@@ -31,7 +33,7 @@ struct UdpSocket {
 
 // The state of `sd` as this thread last read it: at most 10 ms old, and from after the last
 // groupcast_refresh(). Returns null with errno EBADF, ENOTSOCK, or EOPNOTSUPP (not a UDP socket).
-const UdpSocket* ReadSocket(int sd, Engine* engine);
+UdpSocket* ReadSocket(int sd, Engine* engine);
 
 // Only that check, for calls that go by the kernel anyway. 0 or an errno.
 int CheckUdpSocket(int sd);

@@ -4,6 +4,10 @@
 // Next hops: neighbours that come, age, move and go; and the limits of the tables.
 #include <arpa/inet.h>
 #include <net/if.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
@@ -94,6 +98,26 @@ TEST_F(ResolverTest, ALateAnswerWakesTheWaiter) {
   EXPECT_TRUE(AwaitUsable(route));
   EXPECT_LT(NowNs() - start_ns, 1'000'000'000);
   late.join();
+}
+
+TEST_F(ResolverTest, WithoutPrivilegesTheKernelPathResolves) {
+  std::thread([this] {
+    // This thread only: the system call itself, not the C library's for all threads.
+    ASSERT_EQ(syscall(SYS_setresuid, 65534, 65534, 65534), 0);
+    StartLan();
+    const Route route = Ask("10.77.0.2");
+    EXPECT_TRUE(IsEngine(route));
+    EXPECT_FALSE(resolver_->EgressPolicy());
+    EXPECT_FALSE(AwaitUsable(route, 200)) << "nobody may ask the kernel to resolve";
+    const int sd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    sockaddr_in to{};
+    to.sin_family = AF_INET;
+    to.sin_addr.s_addr = Address("10.77.0.2");
+    to.sin_port = htons(9);
+    EXPECT_EQ(sendto(sd, "x", 1, 0, reinterpret_cast<sockaddr*>(&to), sizeof(to)), 1);
+    close(sd);
+    EXPECT_TRUE(AwaitUsable(route));
+  }).join();
 }
 
 TEST_F(ResolverTest, AMacThatChangesSilentlyIsNoticed) {

@@ -118,7 +118,9 @@ TEST_F(SendgroupLifecycle, ForkedChildUsesTheKernel) {
   groupcast.AddRange(kBehindGateway + 1, kRecipients, kUdpPort + 1);
   Sink sink(rx(), kUdpPort + 1);
   for (bool detached : {false, true}) {
-    if (detached) ASSERT_EQ(groupcast_detach(), 0);
+    if (detached) {
+      ASSERT_EQ(groupcast_detach(), 0);
+    }
     const pid_t child = fork();
     ASSERT_GE(child, 0);
     if (child == 0) _exit(InForkedChild(sd, &groupcast, file));
