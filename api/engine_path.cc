@@ -186,6 +186,12 @@ void EnginePath::Place(uint32_t index, const Route& route) {
     ToKernel(index, Counter::kKernelMtu);
     return;
   }
+  // Before the next hop: without carrier the kernel forgets its neighbours.
+  if (!use_.engine()->LinkUp(route.port)) {
+    Fail(index, ENETDOWN);
+    use_.seat().counters.Add(Counter::kLinkDown);
+    return;
+  }
   const NextHop& hop = use_.engine()->resolver().next_hops()[route.next_hop];
   if (!hop.usable.load(std::memory_order_acquire) || hop.Tag() != route.next_hop_tag) {
     if (nonblocking_) {

@@ -90,6 +90,9 @@ void RemoveRuntimeFolder() {
 
 absl::Status DpdkError(int error, const std::string& what) {
   const int positive = error < 0 ? -error : error;
+  if (error == -1) {  // what drivers return for anything
+    return absl::UnavailableError(what + "; DPDK's own lines above say why");
+  }
   const std::string text = absl::StrCat(what, ": ", rte_strerror(positive));
   switch (positive) {
     case ENOMEM:
@@ -138,7 +141,9 @@ absl::Status StartEal(const EngineConfig& config) {
                                         absl::StrCat("--lcores=0@", LastCpu()),
                                         "--log-level=lib.*:warning",
                                         "--log-level=lib.telemetry:error"};
-  if (!wants_pci) arguments.emplace_back("--no-pci");
+  // With PCI, EAL would take every device that one of its drivers knows: allowed is only the host
+  // bridge, which none does, and ports are probed by name later.
+  arguments.emplace_back(wants_pci ? "--allow=0000:00:00.0" : "--no-pci");
   arguments.insert(arguments.end(), memory->begin(), memory->end());
   arguments.insert(arguments.end(), config.eal.begin(), config.eal.end());
 

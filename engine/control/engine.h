@@ -48,6 +48,9 @@ class Engine {
   bool MayBindTo(uint32_t interface) const;
   // Which lcore sends to this recipient: always the same, so that order holds.
   size_t LcoreOf(uint16_t port, rte_be32_t address, rte_be16_t udp_port) const;
+  bool LinkUp(uint16_t port) const {
+    return ports_[port]->state()->link_up.load(std::memory_order_relaxed);
+  }
   size_t lcores() const { return lcores_.size(); }
   size_t ports() const { return ports_.size(); }
   // The sum over lcores and resolver; after Stop(), as it was then.

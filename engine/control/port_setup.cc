@@ -52,6 +52,26 @@ absl::Status PortSetup::Failed(int error, const std::string& what) const {
   return DpdkError(error, absl::StrCat("port '", config_.name, "': device '", device_, "' ", what));
 }
 
+// What drivers would report as no more than a failure.
+absl::Status PortSetup::CheckDevice() const {
+  if (config_.IsPci() &&
+      access(absl::StrCat("/sys/bus/pci/devices/", config_.DeviceName()).c_str(), F_OK) != 0) {
+    return absl::NotFoundError(absl::StrCat("port '", config_.name, "': there is no PCI device ",
+                                            config_.DeviceName(),
+                                            "; `dpdk-devbind.py --status` lists those there are"));
+  }
+  if (profile_.driver != kAfPacket) return absl::OkStatus();
+  const int probe = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+  if (probe < 0) {
+    const int error = errno;
+    return absl::ErrnoToStatus(
+        error, absl::StrCat("port '", config_.name, "': net_af_packet can't open its socket",
+                            error == EPERM ? "; it needs CAP_NET_RAW (root)" : ""));
+  }
+  close(probe);
+  return absl::OkStatus();
+}
+
 absl::Status PortSetup::FindInterface() {
   if (config_.interface.empty()) {
     mtu_ = config_.fixed->mtu;
@@ -165,6 +185,7 @@ absl::StatusOr<std::unique_ptr<PortSetup>> PortSetup::Start(const PortConfig& co
   if (!profile.ok()) return profile.status();
   self->profile_ = *std::move(profile);
   absl::Status status = self->FindInterface();
+  if (status.ok()) status = self->CheckDevice();
   if (status.ok()) status = self->Probe(queues);
   if (status.ok()) status = self->Configure(queues);
   if (!status.ok()) return status;

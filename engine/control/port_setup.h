@@ -34,6 +34,7 @@ class PortSetup {
   uint16_t tx_descriptors() const { return tx_descriptors_; }
   const KickSockets& kick() const { return kick_; }
   PortState* state() { return &state_; }
+  const PortState* state() const { return &state_; }
   TxPlan Plan(uint16_t queue) const;
   // One line: what this port is and how its packets are put together.
   std::string Describe() const;
@@ -41,6 +42,7 @@ class PortSetup {
  private:
   PortSetup() = default;
   absl::Status FindInterface();
+  absl::Status CheckDevice() const;
   void AddArguments();
   absl::Status Probe(uint16_t queues);
   absl::Status Configure(uint16_t queues);

@@ -14,6 +14,8 @@
 #include <array>
 #include <cstdlib>
 
+#include "engine/control/hand_over.h"
+
 namespace groupcast {
 namespace {
 
@@ -87,6 +89,7 @@ void RouteTable::Lookup(uint32_t profile, std::span<const Destination> destinati
     uint64_t hits = 0;
     rte_hash_lookup_bulk_data(hash_.get(), key_pointers.data(), static_cast<uint32_t>(n), &hits,
                               found.data());
+    TakeOver(hash_.get());
     for (size_t i = 0; i < n; i++) {
       if (hits & (uint64_t{1} << i)) rte_prefetch0(found[i]);
     }
@@ -122,6 +125,7 @@ RouteTable::Outcome RouteTable::Put(const RouteKey& key, const Route& route, int
       old != nullptr ? old->used_s.load(std::memory_order_relaxed) : CoarseSeconds();
   entry->used_s.store(used_s, std::memory_order_relaxed);
   entry->place = old != nullptr ? old->place : static_cast<uint32_t>(entries_.size());
+  HandOver(hash_.get());
   if (rte_hash_add_key_data(hash_.get(), &key, entry) != 0) {
     delete entry;
     return Outcome::kFull;

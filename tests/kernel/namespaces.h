@@ -66,8 +66,8 @@ class TwoHosts : public testing::Test {
   static int TryAttach(const std::string& arguments = "", const std::string& more = "");
   static void Attach(const std::string& arguments = "", const std::string& more = "");
 
-  // Runs a test of this binary whose name has DISABLED_ in a process of its own in tx, where EAL has
-  // not started yet; fails the test if that one fails. `under` is a command in front of it.
+  // Runs a test of this binary whose name has DISABLED_ in a process of its own in tx, where EAL
+  // has not started yet; fails the test if that one fails. `under` is a command in front of it.
   static void RunInAnotherProcess(const std::string& test, const std::string& under = "");
 
   // Whether `condition` became true in time.

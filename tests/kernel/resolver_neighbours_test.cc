@@ -194,9 +194,9 @@ ResolverPort StaticPort() {
   fixed.mac = {{2, 0, 0, 0, 0, 0x51}};
   fixed.mtu = 1400;
   fixed.address = Address("10.90.0.1");
-  fixed.next_hops = {{Address("10.90.0.0"), 16, {{2, 0, 0, 0, 0, 0x16}}},
+  fixed.next_hops = {{Address("10.90.1.1"), 32, {{2, 0, 0, 0, 0, 0x32}}},
+                     {Address("10.90.0.0"), 16, {{2, 0, 0, 0, 0, 0x16}}},
                      {Address("10.90.1.0"), 24, {{2, 0, 0, 0, 0, 0x24}}},
-                     {Address("10.90.1.1"), 32, {{2, 0, 0, 0, 0, 0x32}}},
                      {Address("10.77.0.64"), 26, {{2, 0, 0, 0, 0, 0x26}}}};
   return {.name = "ring0", .interface = 0, .fixed = fixed};
 }

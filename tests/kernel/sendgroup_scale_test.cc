@@ -2,10 +2,12 @@
 // Copyright (c) 2026 the Groupcast authors
 //
 // Large groups, and links that are slower than the sender.
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -137,6 +139,73 @@ INSTANTIATE_TEST_SUITE_P(Tbf, ShapedLink,
                                          Shape{"QueuesSlowly",
                                                "tbf rate 20mbit burst 2kb limit 4mb"}),
                          [](const auto& row) { return row.param.name; });
+
+// A slow link behind a queue: whoever may not wait for room is told so, and what was accepted
+// arrives.
+class NoRoom : public TwoHosts, public testing::WithParamInterface<bool> {
+ protected:
+  void SetUp() override {
+    TwoHosts::SetUp();
+    if (IsSkipped()) return;
+    tx().Shell("tc qdisc add dev v0 root tbf rate 100kbit burst 4kb limit 8mb");
+    if (GetParam()) Attach(",qdisc_bypass=0");
+    sd_ = BoundSocket(0, 4000);
+    sd_.Set(SOL_SOCKET, SO_SNDBUF, 8192);
+  }
+
+  static void ExpectToArrive(Sink* sink, size_t accepted) {
+    tx().Shell("tc qdisc change dev v0 root tbf rate 1gbit burst 64kb limit 8mb");
+    EXPECT_EQ(sink->Receive(accepted).size(), accepted);
+  }
+
+  Socket sd_{-1};
+};
+
+INSTANTIATE_TEST_SUITE_P(By, NoRoom, testing::Bool(), [](const auto& row) {
+  return row.param ? std::string("Engine") : std::string("Kernel");
+});
+
+TEST_P(NoRoom, WithoutWaiting) {
+  for (bool by_flag : {true, false}) {
+    SCOPED_TRACE(by_flag ? "MSG_DONTWAIT" : "O_NONBLOCK");
+    ASSERT_EQ(fcntl(sd_, F_SETFL, by_flag ? 0 : O_NONBLOCK), 0);
+    ASSERT_EQ(groupcast_refresh(sd_), 0);
+    tx().Shell("tc qdisc change dev v0 root tbf rate 100kbit burst 4kb limit 8mb");
+    Sink sink(rx(), kUdpPort);
+    Groupcast groupcast(Pattern(1000));
+    groupcast.AddRange(kBehindGateway + 1, 10, kUdpPort);
+    size_t accepted = 0, refused = 0;
+    // More than all rings and buffers on the way hold.
+    for (int i = 0; i < 1000 && refused == 0; i++) {
+      const int sent = groupcast.Send(sd_, by_flag ? MSG_DONTWAIT : 0);
+      ASSERT_GE(sent, 0);
+      accepted += static_cast<size_t>(sent);
+      for (int error : groupcast.errnos) {
+        if (error == 0) continue;
+        EXPECT_EQ(error, EAGAIN);
+        ++refused;
+      }
+    }
+    EXPECT_GT(refused, 0u);
+    ExpectToArrive(&sink, accepted);
+  }
+}
+
+TEST_P(NoRoom, SendTimeOut) {
+  timeval limit = {.tv_sec = 0, .tv_usec = 50000};
+  ASSERT_EQ(setsockopt(sd_, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)), 0);
+  Sink sink(rx(), kUdpPort);
+  Groupcast groupcast(Pattern(1400));
+  groupcast.AddRange(kBehindGateway + 1, 40, kUdpPort);
+  const int sent = groupcast.Send(sd_);
+  // A datagram takes 115 ms on this link. The engine's ring may have room for all of them.
+  if (!GetParam()) {
+    EXPECT_LT(sent, 40);
+  }
+  EXPECT_EQ(std::count(groupcast.errnos.begin(), groupcast.errnos.end(), 0), sent);
+  EXPECT_EQ(std::count(groupcast.errnos.begin(), groupcast.errnos.end(), EAGAIN), 40 - sent);
+  ExpectToArrive(&sink, static_cast<size_t>(sent));
+}
 
 class NoCarrier : public TwoHosts {};
 

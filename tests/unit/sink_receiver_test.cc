@@ -122,6 +122,24 @@ TEST(Receiver, TheReferenceHasItsOwnSocket) {
   EXPECT_EQ(recorder.got[0], "recipient");
 }
 
+TEST(Receiver, TheReferenceMayShareThePortOfTheRecipients) {
+  ReceiverConfig config;
+  config.max_datagram_bytes = 2000;
+  config.recipients = {{kLoopback + 1, FreePort()}};
+  config.reference = Recipient{kLoopback + 2, config.recipients[0].udp_port};
+  Recorder recorder(1);
+  auto receiver = Receiver::Create(config, &recorder);
+  ASSERT_TRUE(receiver.ok()) << receiver.status();
+  EXPECT_EQ((*receiver)->sockets(), 1u);
+  Send(*config.reference, "reference");
+  Send(config.recipients[0], "recipient");
+  PollUntilQuiet(receiver->get());
+  EXPECT_EQ(recorder.reference, "reference");
+  EXPECT_EQ(recorder.got[0], "recipient");
+  config.reference = config.recipients[0];
+  EXPECT_FALSE(Receiver::Create(config, &recorder).ok());
+}
+
 TEST(Receiver, AnAddressInUseIsNamed) {
   ReceiverConfig config;
   config.max_datagram_bytes = 2000;

@@ -70,8 +70,20 @@ absl::Status Receiver::Open(const ReceiverConfig& config) {
   std::map<uint16_t, std::vector<uint32_t>> by_port;
   for (uint32_t i = 0; i < config.recipients.size(); ++i) {
     by_port[config.recipients[i].udp_port].push_back(i);
+    if (config.recipients[i] == config.reference) {
+      return absl::InvalidArgumentError(absl::StrCat("the reference ", ToString(*config.reference),
+                                                     " is a recipient, too; use another one"));
+    }
   }
-  const size_t sockets = by_port.size() + config.watched.size() + (config.reference ? 1 : 0);
+  const bool reference_shares_port =
+      config.reference && by_port.count(config.reference->udp_port) > 0;
+  if (reference_shares_port) {
+    by_port[config.reference->udp_port].push_back(kReferenceIndex);
+    by_destination_[DestinationKey(config.reference->address, config.reference->udp_port)] =
+        kReferenceIndex;
+  }
+  const bool reference_has_socket = config.reference && !reference_shares_port;
+  const size_t sockets = by_port.size() + config.watched.size() + (reference_has_socket ? 1 : 0);
   if (absl::Status status = RaiseOpenFiles(sockets); !status.ok()) return status;
   epoll_ = Descriptor(epoll_create1(EPOLL_CLOEXEC));
   if (epoll_.get() < 0) return absl::ErrnoToStatus(errno, "epoll_create1");
@@ -79,7 +91,7 @@ absl::Status Receiver::Open(const ReceiverConfig& config) {
 
   const int buffer_bytes = ReceiveBufferBytes(config, by_port.size());
   sockets_.reserve(sockets);
-  if (config.reference) {
+  if (reference_has_socket) {
     reference_ = sockets_.size();
     absl::Status status = Add(OpenUdpSocket(*config.reference, false, buffer_bytes),
                               Kind::kReference, config.reference->udp_port, 0);
@@ -94,6 +106,7 @@ absl::Status Receiver::Open(const ReceiverConfig& config) {
     if (!status.ok()) return status;
     if (one) continue;
     for (const uint32_t recipient : recipients) {
+      if (recipient == kReferenceIndex) continue;
       by_destination_[DestinationKey(config.recipients[recipient].address, udp_port)] = recipient;
     }
   }
@@ -175,6 +188,10 @@ void Receiver::Deliver(const Socket& socket, const mmsghdr& message, const uint8
       return;
     }
     recipient = found->second;
+    if (recipient == kReferenceIndex) {
+      verifier_->Reference({bytes, message.msg_len});
+      return;
+    }
   }
   if ((message.msg_hdr.msg_flags & MSG_TRUNC) != 0 && socket.kind != Kind::kReference) {
     verifier_->Truncated(recipient);

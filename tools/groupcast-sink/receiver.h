@@ -58,6 +58,8 @@ class Receiver {
   };
 
   static constexpr size_t kBatch = 64;
+  // In place of a recipient's index: the reference, where it shares the recipients' port.
+  static constexpr uint32_t kReferenceIndex = UINT32_MAX;
   // Read in a row from one busy socket before the others have their turn.
   static constexpr int kBatchesPerTurn = 4;
 
@@ -73,7 +75,7 @@ class Receiver {
   Verifier* const verifier_;
   const size_t buffer_bytes_;
   std::vector<Socket> sockets_;
-  std::optional<size_t> reference_;                         // index in sockets_
+  std::optional<size_t> reference_;                         // its own socket's index in sockets_
   absl::flat_hash_map<uint64_t, uint32_t> by_destination_;  // of kManyRecipients
   Descriptor epoll_;
   std::vector<epoll_event> events_;

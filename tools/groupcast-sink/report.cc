@@ -55,8 +55,8 @@ void PrintNotes(const Report& report, FILE* out) {
   }
   if (report.own_buffer_drops > 0) {
     absl::FPrintF(out,
-                  "%d datagrams of the lost ones were dropped by this program's own full socket "
-                  "buffers, not by the wire: raise --receive-buffer\n",
+                  "%d datagrams were dropped by this program's own full socket buffers, not by the "
+                  "wire: raise --receive-buffer\n",
                   report.own_buffer_drops);
   }
   if (report.checksum_errors > 0) {

@@ -31,8 +31,9 @@ struct Report {
   double mean_delay_us = 0;  // our own streams only
   double max_delay_us = 0;
 
-  // Something arrived, and nothing was lost, corrupt, duplicated or left unverified.
-  bool Sound() const { return total.received > 0 && total.Sound(); }
+  // Something arrived, and nothing was lost, corrupt, duplicated or left unverified. What our own
+  // sockets dropped is lost even where no later datagram shows the gap.
+  bool Sound() const { return total.received > 0 && total.Sound() && own_buffer_drops == 0; }
 };
 
 // Totals, and one row for each recipient (`all`) or for the first of the bad ones. The last line is

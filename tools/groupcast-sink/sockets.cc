@@ -26,7 +26,8 @@ namespace groupcast {
 namespace {
 
 absl::Status ErrnoStatus(int error, const std::string& what, const std::string& cure) {
-  return absl::ErrnoToStatus(error, absl::StrCat(what, "; ", cure));
+  return absl::Status(absl::ErrnoToStatusCode(error),
+                      absl::StrCat(what, ": ", strerror(error), "; ", cure));
 }
 
 // Above net.core.rmem_max where we may.
@@ -59,7 +60,8 @@ Descriptor::~Descriptor() {
 absl::StatusOr<Descriptor> OpenUdpSocket(const Recipient& local, bool tell_destination,
                                          int receive_buffer_bytes) {
   Descriptor socket_fd(socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (socket_fd.get() < 0) return ErrnoStatus(errno, "UDP socket", "see the limit of open files");
+  if (socket_fd.get() < 0)
+    return ErrnoStatus(errno, "UDP socket", "see the limit of open files (ulimit -n)");
   SetReceiveBuffer(socket_fd.get(), receive_buffer_bytes);
   const int on = 1;
   if (tell_destination &&
