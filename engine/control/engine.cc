@@ -189,7 +189,7 @@ void Engine::Stop(const std::function<bool()>& callers_gone) {
   const auto nap = [] { std::this_thread::sleep_for(std::chrono::microseconds(200)); };
   // Requests of non-blocking calls outlive their callers: all of them must be done, too.
   const auto posted_done = [this] {
-    const absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(mutex_);
     for (const auto& channel : channels_) {
       for (const Request* r = channel ? channel->oldest() : nullptr; r != nullptr;
            r = r->caller_next) {
@@ -218,9 +218,10 @@ void Engine::Stop(const std::function<bool()>& callers_gone) {
 }
 
 Engine::~Engine() {
-  const absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   bool all_back = true;
   for (Lcore& lcore : lcores_) all_back = lcore.mempools->Full() && all_back;
+  for (const auto& channel : channels_) all_back = channel->AllBack() && all_back;
   // Mbufs that a consumer still holds point into the channels' memory: then it stays.
   if (!all_back) {
     for (auto& channel : channels_) channel.release();
@@ -261,7 +262,7 @@ std::unique_ptr<Channel> Engine::MakeChannel(uint32_t number) {
 Channel* Engine::ChannelOf(uint32_t number) {
   Channel* channel = table_.channels[number].load(std::memory_order_acquire);
   if (channel != nullptr) return channel;
-  const absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   auto made = MakeChannel(number);
   if (made == nullptr) return nullptr;
   channel = made.get();

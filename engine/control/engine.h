@@ -3,13 +3,13 @@
 #pragma once
 
 #include <absl/status/statusor.h>
-#include <absl/synchronization/mutex.h>
 #include <rte_memzone.h>
 
 #include <array>
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <thread>
 #include <vector>
 
@@ -81,10 +81,10 @@ class Engine {
   std::atomic<RunMode> mode_{RunMode::kRun};
   std::array<uint64_t, kCounters> totals_{};  // set by Stop()
   ChannelTable table_;
-  absl::Mutex mutex_;  // makes channels one at a time
-  std::vector<std::unique_ptr<Channel>> channels_ ABSL_GUARDED_BY(mutex_);
-  std::vector<const rte_memzone*> zones_ ABSL_GUARDED_BY(mutex_);
-  std::vector<rte_ring*> rings_ ABSL_GUARDED_BY(mutex_);
+  std::mutex mutex_;  // makes channels one at a time; guards the three below
+  std::vector<std::unique_ptr<Channel>> channels_;
+  std::vector<const rte_memzone*> zones_;
+  std::vector<rte_ring*> rings_;
 };
 
 }  // namespace groupcast

@@ -9,6 +9,7 @@
 
 #include "engine/control/eal.h"
 #include "engine/control/log.h"
+#include "engine/datapath/hand_over.h"
 
 namespace groupcast {
 namespace {
@@ -55,6 +56,7 @@ Mempools::~Mempools() {
     if (pool == nullptr) continue;
     const unsigned out = rte_mempool_in_use_count(pool);
     if (out == 0) {
+      TakeOver(pool);
       rte_mempool_free(pool);
     } else {
       LogWarning(absl::StrCat("mempool ", pool->name, " is kept: ", out,

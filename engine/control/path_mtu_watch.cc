@@ -30,7 +30,7 @@ std::optional<rte_be32_t> QuotedDestination(std::span<const uint8_t> packet) {
   icmphdr icmp;
   if (packet.size() < sizeof(outer)) return {};
   std::memcpy(&outer, packet.data(), sizeof(outer));
-  const size_t outer_bytes = outer.ihl * 4u;
+  const size_t outer_bytes = size_t{outer.ihl} * 4;
   if (outer.version != 4 || outer.protocol != IPPROTO_ICMP || outer_bytes < sizeof(outer)) {
     return {};
   }

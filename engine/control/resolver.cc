@@ -4,14 +4,14 @@
 
 #include <absl/strings/str_cat.h>
 #include <linux/rtnetlink.h>
-#include <signal.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <csignal>
+#include <ctime>
 #include <utility>
 
 #include "engine/control/resolver_state.h"
@@ -53,8 +53,9 @@ absl::StatusOr<std::unique_ptr<Resolver::State>> Resolver::State::Create(Options
     if (absl::Status status = state->OpenKernel(); !status.ok()) return status;
     if (absl::Status status = state->Synchronise(); !status.ok()) return status;
   }
-  for (uint16_t i = 0; i < state->ports_.size(); i++) {
-    Port& port = state->ports_[i];
+  for (size_t place = 0; place < state->ports_.size(); place++) {
+    const auto i = static_cast<uint16_t>(place);
+    Port& port = state->ports_[place];
     if (port.config.fixed) {
       const StaticInterface& fixed = *port.config.fixed;
       port.exists = true;

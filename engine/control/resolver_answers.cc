@@ -52,13 +52,13 @@ const StaticNextHop* Resolver::State::StaticNextHopFor(const Question& question,
   // A socket that is bound to a kernel interface leaves by no other.
   if (question.profile && question.profile->interface != 0) return nullptr;
   const StaticNextHop* longest = nullptr;
-  for (uint16_t i = 0; i < options_.ports.size(); i++) {
+  for (size_t i = 0; i < options_.ports.size(); i++) {
     if (!options_.ports[i].fixed) continue;
     for (const StaticNextHop& hop : options_.ports[i].fixed->next_hops) {
       if (!InPrefix(question.key.address, hop)) continue;
       if (longest != nullptr && longest->prefix_length >= hop.prefix_length) continue;
       longest = &hop;
-      *port = i;
+      *port = static_cast<uint16_t>(i);
     }
   }
   return longest;

@@ -171,8 +171,10 @@ void Resolver::State::SetNeighbour(const NeighbourMessage& message) {
 }
 
 std::optional<uint16_t> Resolver::State::PortOf(uint32_t interface) const {
-  for (uint16_t i = 0; i < options_.ports.size(); i++) {
-    if (interface != 0 && options_.ports[i].interface == interface) return i;
+  for (size_t i = 0; i < options_.ports.size(); i++) {
+    if (interface != 0 && options_.ports[i].interface == interface) {
+      return static_cast<uint16_t>(i);
+    }
   }
   return {};
 }

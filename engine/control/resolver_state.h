@@ -66,9 +66,9 @@ class Resolver::State {
   struct Port {
     ResolverPort config;
     InterfaceState state{};  // control thread
-    bool told = false;     // control thread: `state` went to on_interface
-    uint32_t mtu = 0;      // under mutex_
-    bool exists = false;   // under mutex_
+    bool told = false;       // control thread: `state` went to on_interface
+    uint32_t mtu = 0;        // under mutex_
+    bool exists = false;     // under mutex_
   };
 
   struct Question {

@@ -7,14 +7,13 @@
 #include <rte_hash_crc.h>
 #include <rte_lcore.h>
 #include <rte_prefetch.h>
-#include <time.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <ctime>
 
-#include "engine/control/hand_over.h"
+#include "engine/datapath/hand_over.h"
 
 namespace groupcast {
 namespace {

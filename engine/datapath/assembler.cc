@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "engine/datapath/hand_over.h"
+
 namespace groupcast {
 namespace {
 
@@ -24,13 +26,19 @@ inline void SetLength(rte_mbuf* mbuf, uint16_t data_len) {
   mbuf->pkt_len = data_len;
 }
 
+rte_mbuf* TakeOne(rte_mempool* pool) {
+  rte_mbuf* mbuf = rte_mbuf_raw_alloc(pool);
+  TakeOver(pool);  // from whoever freed it
+  return mbuf;
+}
+
 void ViewReleased(void*, void* request) { ReleaseRequest(static_cast<Request*>(request)); }
 
 }  // namespace
 
 bool Assembler::MakeView(Request* request) {
   if (request->view != nullptr) return true;
-  rte_mbuf* view = rte_mbuf_raw_alloc(pools_.views);
+  rte_mbuf* view = TakeOne(pools_.views);
   if (view == nullptr) return false;
   request->shared_info.free_cb = ViewReleased;
   request->shared_info.fcb_opaque = request;
@@ -44,14 +52,12 @@ bool Assembler::MakeView(Request* request) {
   return true;
 }
 
-rte_mbuf* Assembler::TakeLarge() { return rte_mbuf_raw_alloc(pools_.large); }
-
 // Puts head -> indirect mbuf on the payload -> append: with something behind it the payload's own
 // mbuf, whose `next` all recipients share, cannot be used.
 bool Assembler::Append(const Request& request, const HeaderLine& line, rte_mbuf* head) {
-  rte_mbuf* indirect = rte_mbuf_raw_alloc(pools_.views);
+  rte_mbuf* indirect = TakeOne(pools_.views);
   if (indirect == nullptr) return false;
-  rte_mbuf* tail = line.append_len <= kHeadRoom ? rte_mbuf_raw_alloc(pools_.heads) : TakeLarge();
+  rte_mbuf* tail = TakeOne(line.append_len <= kHeadRoom ? pools_.heads : pools_.large);
   if (tail == nullptr) {
     rte_mbuf_raw_free(indirect);
     return false;
@@ -113,6 +119,7 @@ uint16_t Assembler::Fill(Request* request, const TxPlan& plan, uint32_t mtu, uin
     return 0;
   }
 
+  TakeOver(pools_.heads);
   uint16_t built = 0, used_heads = 0, references = 0, appended = 0;
   uint32_t hop_index = UINT32_MAX;
   uint64_t destination_and_tag = 0;
@@ -137,7 +144,7 @@ uint16_t Assembler::Fill(Request* request, const TxPlan& plan, uint32_t mtu, uin
     }
     const uint32_t first_len = kHeaders + line.prepend_len +
                                (chain ? 0 : request->payload_len + uint32_t{line.append_len});
-    rte_mbuf* head = likely(first_len <= kHeadRoom) ? heads[used_heads] : TakeLarge();
+    rte_mbuf* head = likely(first_len <= kHeadRoom) ? heads[used_heads] : TakeOne(pools_.large);
     if (unlikely(head == nullptr)) break;
     WriteHead(*request, line, plan, destination_and_tag, next_hops_[hop_index], head);
     if (!chain) {

@@ -65,7 +65,6 @@ class Assembler {
 
  private:
   bool MakeView(Request* request);
-  rte_mbuf* TakeLarge();
   bool Append(const Request& request, const HeaderLine& line, rte_mbuf* head);
   void WriteHead(const Request& request, const HeaderLine& line, const TxPlan& plan,
                  uint64_t destination_and_tag, const NextHop& hop, rte_mbuf* head);

@@ -72,4 +72,11 @@ void Channel::Reap() {
   }
 }
 
+bool Channel::AllBack() {
+  Reap();
+  bool back = payloads_.Used() == 0;
+  for (Lane& lane : lanes_) back = lane.requests.Used() == 0 && back;
+  return back;
+}
+
 }  // namespace groupcast

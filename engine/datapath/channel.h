@@ -51,7 +51,12 @@ class Channel {
     return rte_ring_sc_dequeue_burst(lanes_[lcore].ring, reinterpret_cast<void**>(requests), most,
                                      nullptr);
   }
-  bool Pending(size_t lcore) const { return rte_ring_empty(lanes_[lcore].ring) == 0; }
+  // rte_ring_empty() with the orders that a look from another thread needs.
+  bool Pending(size_t lcore) const {
+    const rte_ring* ring = lanes_[lcore].ring;
+    return __atomic_load_n(&ring->prod.tail, __ATOMIC_ACQUIRE) !=
+           __atomic_load_n(&ring->cons.tail, __ATOMIC_RELAXED);
+  }
 
   // The caller's outstanding requests, oldest first: posted, its own hold not yet given back.
   Request* oldest() const { return oldest_; }
@@ -60,6 +65,9 @@ class Channel {
   uint64_t UnsentBytes(uint64_t socket_cookie) const;
   // Gives back what is done at the front of the outstanding requests of non-blocking calls.
   void Reap();
+  // Whether no request and no payload is in use any more, by anybody. With that, all that others did
+  // in the channel's memory happened before.
+  bool AllBack();
 
  private:
   Arena payloads_;

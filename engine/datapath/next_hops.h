@@ -19,7 +19,7 @@ namespace groupcast {
 // to a stranger.
 struct alignas(64) NextHop {
   // 6 bytes of destination MAC as on the wire, then the tag: one word, so it cannot tear.
-  // control: w; lcore, callers: r
+  // resolver: w; lcore, callers: r
   std::atomic<uint64_t> destination_and_tag{0};
   // 6 bytes of source MAC as on the wire, then the EtherType. control: w; lcore: r
   std::atomic<uint64_t> source_and_type{0};
@@ -36,7 +36,7 @@ struct alignas(64) NextHop {
     return static_cast<uint16_t>(destination_and_tag.load(std::memory_order_relaxed) >> 48);
   }
 
-  // control thread only.
+  // Under the resolver's mutex.
   void SetEthernet(const rte_ether_addr& source, const rte_ether_addr& destination,
                    rte_be16_t ether_type, uint16_t tag) {
     uint64_t to = 0, from = 0;

@@ -65,11 +65,13 @@ bool PollLoop::TakeRequests() {
   const uint32_t count = options_.channels->count.load(std::memory_order_acquire);
   for (uint32_t c = 0; c < count; c++) {
     Channel* channel = options_.channels->channels[c].load(std::memory_order_acquire);
-    if (channel == nullptr || !channel->Pending(options_.lcore)) continue;
-    if (drained_.load(std::memory_order_relaxed)) drained_.store(false, std::memory_order_release);
+    if (channel == nullptr) continue;
     Request* requests[kTakeMost];
     const uint32_t n = channel->Take(options_.lcore, requests, kTakeMost);
-    took |= n > 0;
+    if (n == 0) continue;
+    took = true;
+    // Before any of them is done: whoever sees that sees this.
+    if (drained_.load(std::memory_order_relaxed)) drained_.store(false, std::memory_order_release);
     for (uint32_t i = 0; i < n; i++) {
       Request* request = requests[i];
       PortTurns* turns = port_of_index_[request->port];

@@ -7,13 +7,18 @@
 
 #include <cerrno>
 
+#include "engine/datapath/hand_over.h"
+
 namespace groupcast {
 
 uint16_t Port::SendBurst() {
   const uint16_t waiting = Backlog();
   if (waiting == 0) return 0;
   rte_mbuf* mbufs[kBurst];
-  for (uint16_t i = 0; i < waiting; i++) mbufs[i] = packets_[first_ + i].mbuf;
+  for (uint16_t i = 0; i < waiting; i++) {
+    mbufs[i] = packets_[first_ + i].mbuf;
+    HandOver(mbufs[i]);
+  }
   const uint16_t taken = rte_eth_tx_burst(plan_.port_id, plan_.queue, mbufs, waiting);
   if (taken < waiting) counters_->Add(Counter::kTxFull);
   if (taken > 0) needs_kick_ = kick_.count > 0;

@@ -129,7 +129,7 @@ TEST_P(ShapedLink, OneGroupcastArrivesWithoutLaterTraffic) {
     Counted counted;
     ASSERT_EQ(groupcast.Send(sd), static_cast<int>(kRecipients));
     ExpectExactlyOnce(sink.Receive(kRecipients), kBehindGateway + 1, kRecipients, payload);
-    EXPECT_EQ(counted("engine_recipients"), static_cast<int64_t>(kRecipients));
+    EXPECT_EQ(counted("engine_recipients"), static_cast<int64_t>(kRecipients)) << counted("kernel_route") << " " << counted("kernel_unresolved")<< " " << counted("kernel_socket")<< " " << counted("kernel_mtu")<< " " << counted("kernel_destination")<< " " << counted("link_down");
   }
 }
 

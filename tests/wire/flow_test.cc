@@ -59,7 +59,7 @@ class FlowTest : public WireTest {
           consumer.most_references =
               std::max<uint32_t>(consumer.most_references, rte_mbuf_refcnt_read(frame->next));
         }
-        rte_pktmbuf_free(frame);
+        Free(frame);
       }
       consumer.frames += frames.size();
       if (frames.empty()) {
@@ -217,7 +217,7 @@ TEST_F(FlowTest, DetachEndsWhatCannotLeaveAndSendsNothingTwice) {
   // Nobody takes from the ring: the rest goes by the kernel, which has no route here.
   std::thread taker([&] {
     std::this_thread::sleep_for(std::chrono::milliseconds(1500));
-    for (rte_mbuf* frame : Take(2048)) rte_pktmbuf_free(frame);
+    for (rte_mbuf* frame : Take(2048)) Free(frame);
   });
   EXPECT_EQ(groupcast_detach(), 0);
   sender.join();

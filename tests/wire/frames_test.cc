@@ -43,7 +43,7 @@ class FramesTest : public WireTest {
                                      ip->packet_id, group->Datagram(i)))
           << "recipient " << i;
       EXPECT_EQ(rte_mbuf_check(frames[i], 1, nullptr), 0);
-      rte_pktmbuf_free(frames[i]);
+      Free(frames[i]);
     }
   }
 };
@@ -111,7 +111,7 @@ TEST_F(FramesTest, IpIdsCountWithoutDontFragment) {
   std::set<uint16_t> ids;
   for (rte_mbuf* frame : TakeAll(50)) {
     ids.insert(rte_pktmbuf_mtod_offset(frame, rte_ipv4_hdr*, sizeof(rte_ether_hdr))->packet_id);
-    rte_pktmbuf_free(frame);
+    Free(frame);
   }
   EXPECT_EQ(ids.size(), 50U);
 }
@@ -128,7 +128,7 @@ TEST_F(FramesTest, LargePayloadIsOneMbufInEveryChain) {
   for (rte_mbuf* frame : TakeAll(100)) {
     EXPECT_EQ(frame->nb_segs, 2);
     payloads.insert(rte_pktmbuf_mtod(frame->next, void*));
-    rte_pktmbuf_free(frame);
+    Free(frame);
   }
   EXPECT_EQ(payloads.size(), 1U) << "one copy of the payload";
   EXPECT_EQ(Counted("payload_copies"), 1U);
@@ -149,7 +149,7 @@ TEST_F(FramesTest, SmallPayloadIsCopiedAndAppendMakesThreeSegments) {
   EXPECT_EQ(frames[0]->nb_segs, 1);
   EXPECT_EQ(frames[1]->nb_segs, 3);
   EXPECT_EQ(FrameOf(frames[1]).substr(42), "head" + Bytes(257, 1) + "tail");
-  for (rte_mbuf* frame : frames) rte_pktmbuf_free(frame);
+  for (rte_mbuf* frame : frames) Free(frame);
   EXPECT_EQ(Counted("copied"), 1U);
   EXPECT_EQ(Counted("appended"), 1U);
 }
@@ -174,7 +174,7 @@ TEST_F(FramesTest, TheCallersBytesAreReadBeforeItReturns) {
   std::memset(group.buf()->shared.iov_base, 0xee, group.buf()->shared.iov_len);
   for (rte_mbuf* frame : TakeAll(200)) {
     EXPECT_EQ(FrameOf(frame).substr(42), payload);
-    rte_pktmbuf_free(frame);
+    Free(frame);
   }
 }
 

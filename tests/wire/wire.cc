@@ -16,6 +16,8 @@
 #include <fstream>
 #include <thread>
 
+#include "engine/datapath/hand_over.h"
+
 namespace groupcast {
 namespace {
 
@@ -87,6 +89,14 @@ std::string FrameOf(const rte_mbuf* mbuf) {
   }
   EXPECT_EQ(frame.size(), mbuf->pkt_len);
   return frame;
+}
+
+void Free(rte_mbuf* frame) {
+  std::vector<rte_mempool*> pools;
+  for (const rte_mbuf* m = frame; m != nullptr; m = m->next) pools.push_back(m->pool);
+  for (rte_mempool* pool : pools) HandOver(pool);
+  rte_pktmbuf_free(frame);
+  for (rte_mempool* pool : pools) HandOver(pool);
 }
 
 std::string ExpectedFrame(const sockaddr_in& from, const sockaddr_in& to, uint8_t ttl, uint8_t tos,
@@ -182,6 +192,7 @@ std::vector<rte_mbuf*> WireTest::Take(size_t most) {
   std::vector<rte_mbuf*> frames(most);
   frames.resize(rte_ring_dequeue_burst(ring, reinterpret_cast<void**>(frames.data()),
                                        static_cast<unsigned>(most), nullptr));
+  for (rte_mbuf* frame : frames) TakeOver(frame);
   return frames;
 }
 

@@ -44,6 +44,8 @@ sockaddr_in Address(const std::string& dotted, uint16_t udp_port);
 std::string Bytes(size_t len, uint8_t seed);
 // The bytes of a whole chain.
 std::string FrameOf(const rte_mbuf* mbuf);
+// Gives a frame back to its mempools.
+void Free(rte_mbuf* frame);
 // The frame that the port of WireTest's configuration shall emit, made with DPDK's own checksum
 // functions; `ip_id` as found in the frame.
 std::string ExpectedFrame(const sockaddr_in& from, const sockaddr_in& to, uint8_t ttl, uint8_t tos,

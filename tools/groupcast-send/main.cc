@@ -2,7 +2,6 @@
 // Copyright (c) 2026 the Groupcast authors
 //
 // groupcast-send: sends our test stream to a group, for groupcast-sink to verify.
-#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -11,8 +10,10 @@
 #include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <exception>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -222,7 +223,7 @@ int Send(Options options) {
 }  // namespace
 }  // namespace groupcast
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   groupcast::Options options;
   CLI::App app("Sends our test stream to a group, for groupcast-sink to verify.", "groupcast-send");
   groupcast::DefineOptions(&options, &app);
@@ -236,4 +237,8 @@ int main(int argc, char** argv) {
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
   return groupcast::Send(std::move(options));
+} catch (const std::exception& error) {
+  // Memory, in the first place; command lines are dealt with above.
+  std::fprintf(stderr, "groupcast-send: %s\n", error.what());
+  return groupcast::kCouldNotRun;
 }

@@ -2,13 +2,13 @@
 // Copyright (c) 2026 the Groupcast authors
 //
 // groupcast-sink: receives for thousands of recipients and verifies every byte.
-#include <signal.h>
-
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <csignal>
 #include <cstdio>
+#include <exception>
 #include <memory>
 #include <string>
 #include <utility>
@@ -257,7 +257,7 @@ int Sink(const Options& options) {
 }  // namespace
 }  // namespace groupcast
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   groupcast::Options options;
   CLI::App app("Receives for thousands of recipients and verifies every byte.", "groupcast-sink");
   groupcast::DefineOptions(&options, &app);
@@ -271,4 +271,8 @@ int main(int argc, char** argv) {
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
   return groupcast::Sink(options);
+} catch (const std::exception& error) {
+  // Memory, in the first place; command lines are dealt with above.
+  std::fprintf(stderr, "groupcast-sink: %s\n", error.what());
+  return groupcast::kCouldNotRun;
 }

@@ -43,9 +43,9 @@ void PrintRecipients(const Report& report, bool all, FILE* out) {
     }
   }
   if (bad == 0) return;
-  absl::FPrintF(out, "%d of %d recipients lost something or got something wrong", bad,
-                report.counts.size());
-  absl::FPrintF(out, !all && bad > kBadRowsShown ? "; --per-recipient shows all\n" : "\n");
+  absl::FPrintF(out, "%d of %d recipients lost something or got something wrong%s\n", bad,
+                report.counts.size(),
+                !all && bad > kBadRowsShown ? "; --per-recipient shows all" : "");
 }
 
 void PrintNotes(const Report& report, FILE* out) {
