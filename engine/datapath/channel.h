@@ -65,8 +65,8 @@ class Channel {
   uint64_t UnsentBytes(uint64_t socket_cookie) const;
   // Gives back what is done at the front of the outstanding requests of non-blocking calls.
   void Reap();
-  // Whether no request and no payload is in use any more, by anybody. With that, all that others did
-  // in the channel's memory happened before.
+  // Whether no request and no payload is in use any more, by anybody. With that, all that others
+  // did in the channel's memory happened before.
   bool AllBack();
 
  private:

@@ -129,7 +129,7 @@ TEST_P(ShapedLink, OneGroupcastArrivesWithoutLaterTraffic) {
     Counted counted;
     ASSERT_EQ(groupcast.Send(sd), static_cast<int>(kRecipients));
     ExpectExactlyOnce(sink.Receive(kRecipients), kBehindGateway + 1, kRecipients, payload);
-    EXPECT_EQ(counted("engine_recipients"), static_cast<int64_t>(kRecipients)) << counted("kernel_route") << " " << counted("kernel_unresolved")<< " " << counted("kernel_socket")<< " " << counted("kernel_mtu")<< " " << counted("kernel_destination")<< " " << counted("link_down");
+    EXPECT_EQ(counted("engine_recipients"), static_cast<int64_t>(kRecipients));
   }
 }
 
@@ -230,9 +230,7 @@ TEST_F(NoCarrier, IsTheErrnoOfEachRecipient) {
   EXPECT_EQ(counted("packets"), 0);
   EXPECT_EQ(counted("link_down"), static_cast<int64_t>(kRecipients));
 
-  rx().Shell(
-      "ip link set v1 up && ip route add local 10.200.0.0/16 dev v1 &&"
-      "ip route add local 10.99.128.0/17 dev v1");
+  rx().Shell("ip link set v1 up");
   ASSERT_TRUE(Eventually([&] { return groupcast.Send(sd) == static_cast<int>(kRecipients); }));
   EXPECT_GE(sink.Receive(kRecipients).size(), kRecipients);
 }
