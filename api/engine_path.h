@@ -24,9 +24,10 @@ class EnginePath {
 
   // Returns how many recipients the engine sent to.
   size_t Send();
-  // Waits until the ports took all that this thread posted, so that a datagram by the kernel does
-  // not overtake one by the engine. False: it may not wait for that, or not any longer.
-  bool AwaitPosted();
+  // Waits until the ports took what this thread's earlier calls on this socket posted, so that a
+  // datagram by the kernel does not overtake one by the engine. False: it may not wait for that, or
+  // not any longer.
+  bool AwaitEarlier();
   // The recipients left for the kernel, in the order of the call.
   std::span<const uint32_t> by_kernel();
   // Ends these recipients with EAGAIN.
@@ -40,7 +41,14 @@ class EnginePath {
     bool dont_fragment;
     rte_be32_t source;
   };
-  struct Buffers;  // of this thread, reused between calls
+  // Of this thread, reused between calls.
+  struct Buffers {
+    std::vector<std::vector<Staged>> staged;  // by port and lcore
+    std::vector<uint32_t> unresolved;
+    std::vector<uint32_t> kernel;
+    // For the kernel as well, but earlier datagrams to these may have gone by the engine.
+    std::vector<uint32_t> switched;
+  };
   static Buffers& ThreadBuffers();
 
   void Resolve(std::span<const uint32_t> indices);
@@ -52,7 +60,8 @@ class EnginePath {
   bool PutPayload();
   void AwaitNextHops();
   int64_t StillWaiting(std::vector<uint32_t>* waiting, int64_t now_ns, int64_t resolve_wait_ns);
-  void ToKernel(uint32_t index, Counter reason);
+  // `engine_before`: earlier datagrams to it may have gone by the engine.
+  void ToKernel(uint32_t index, Counter reason, bool engine_before);
   void Fail(uint32_t index, int error);
   void Gather(Request* request);
   void GatherDone();

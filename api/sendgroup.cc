@@ -47,7 +47,7 @@ size_t InsteadByKernel(int sd, const EngineUse& use, const UdpSocket& socket, co
                        size_t recnum, int flags, int* gerrno, Counter reason) {
   const bool nonblocking = socket.nonblocking || (flags & MSG_DONTWAIT) != 0;
   EnginePath path(use, socket, buf, 0, nonblocking, nullptr);
-  if (path.AwaitPosted()) return AllByKernel(sd, buf, recnum, flags, gerrno, reason);
+  if (path.AwaitEarlier()) return AllByKernel(sd, buf, recnum, flags, gerrno, reason);
   for (size_t i = 0; gerrno != nullptr && i < recnum; i++) gerrno[i] = EAGAIN;
   CountHere(Counter::kRecipientErrors, recnum);
   CountHere(Counter::kWouldBlock, recnum);

@@ -10,11 +10,12 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
-#include <time.h>
 
 #include <array>
 #include <atomic>
 #include <cerrno>
+
+#include "engine/control/clock.h"
 
 namespace groupcast {
 namespace {
@@ -22,12 +23,6 @@ namespace {
 constexpr int64_t kReadAgainNs = 10'000'000;
 
 std::atomic<uint32_t> refreshes{0};
-
-int64_t NowNs() {
-  timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
-}
 
 int Option(int sd, int level, int name, int absent = 0) {
   int value = 0;
@@ -120,7 +115,7 @@ UdpSocket* ReadSocket(int sd, Engine* engine) {
   if (getsockopt(sd, SOL_SOCKET, SO_COOKIE, &cookie, &len) != 0) return nullptr;
   Entry& entry = entries[static_cast<size_t>(sd) % entries.size()];
   UdpSocket& socket = entry.socket;
-  const int64_t now_ns = NowNs();
+  const int64_t now_ns = MonotonicNs();
   const uint32_t seen = refreshes.load(std::memory_order_acquire);
   if (entry.sd == sd && socket.cookie == cookie && socket.engine == engine->instance() &&
       socket.refreshes == seen && now_ns - socket.read_ns < kReadAgainNs) {

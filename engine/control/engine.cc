@@ -202,6 +202,8 @@ void Engine::Stop(const std::function<bool()>& callers_gone) {
     return std::all_of(lcores_.begin(), lcores_.end(),
                        [](const Lcore& lcore) { return lcore.loop->Drained(); });
   };
+  stopping_.store(true, std::memory_order_release);
+  if (resolver_ != nullptr) resolver_->WakeWaiters();
   const auto deadline = Clock::now() + kDrain;
   while (Clock::now() < deadline && !(callers_gone() && posted_done() && drained())) nap();
   mode_.store(RunMode::kAbandon, std::memory_order_release);

@@ -51,6 +51,8 @@ class Engine {
   bool LinkUp(uint16_t port) const {
     return ports_[port]->state()->link_up.load(std::memory_order_relaxed);
   }
+  // Whether Stop() was called: callers wait for nothing any more but for their lcores.
+  bool stopping() const { return stopping_.load(std::memory_order_acquire); }
   size_t lcores() const { return lcores_.size(); }
   size_t ports() const { return ports_.size(); }
   // The sum over lcores and resolver; after Stop(), as it was then.
@@ -78,6 +80,7 @@ class Engine {
   std::vector<std::unique_ptr<PortSetup>> ports_;
   std::unique_ptr<Resolver> resolver_;
   std::vector<Lcore> lcores_;
+  std::atomic<bool> stopping_{false};
   std::atomic<RunMode> mode_{RunMode::kRun};
   std::array<uint64_t, kCounters> totals_{};  // set by Stop()
   ChannelTable table_;

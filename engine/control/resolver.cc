@@ -25,12 +25,6 @@ constexpr size_t kUsesAtOnce = 64;
 
 }  // namespace
 
-int64_t MonotonicNs() {
-  timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return now.tv_sec * 1'000'000'000 + now.tv_nsec;
-}
-
 Resolver::State::State(Options options)
     : options_(std::move(options)), neighbours_(options_.next_hops, options_.ports.size()) {}
 
@@ -177,6 +171,10 @@ void Resolver::State::AnnounceChanges() {
     const bool neighbours = neighbours_.TakeChanged();
     if (!std::exchange(replaced_, false) && !neighbours) return;
   }
+  WakeWaiters();
+}
+
+void Resolver::State::WakeWaiters() {
   {
     std::lock_guard lock(changes_mutex_);
     changes_.fetch_add(1, std::memory_order_release);
@@ -244,6 +242,7 @@ uint64_t Resolver::AwaitChange(uint64_t seen, int64_t deadline_ns) {
 }
 
 uint64_t Resolver::Changes() const { return state_->changes(); }
+void Resolver::WakeWaiters() { state_->WakeWaiters(); }
 uint64_t Resolver::Revision() const { return state_->revision(); }
 uint32_t Resolver::Generation() const { return state_->generation(); }
 bool Resolver::EgressPolicy() const { return state_->egress_policy(); }

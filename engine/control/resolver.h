@@ -47,7 +47,9 @@ struct Route {
   Path path = Path::kKernel;
   Counter kernel_reason = Counter::kKernelRoute;  // counted when path is kKernel
   bool mtu_locked = false;  // route has "mtu lock": the kernel sends without DF
-  uint16_t port = 0;        // index in EngineConfig::ports
+  // An earlier answer was kEngine: datagrams may still wait there.
+  bool engine_before = false;
+  uint16_t port = 0;  // index in EngineConfig::ports
   uint16_t next_hop_tag = 0;
   uint32_t next_hop = 0;  // index in NextHopTable
   rte_be32_t source = 0;  // source address to write when the socket has none
@@ -133,6 +135,8 @@ class Resolver {
   // deadline (CLOCK_MONOTONIC, ns); returns the new count of changes. Not online.
   uint64_t AwaitChange(uint64_t seen, int64_t deadline_ns);
   uint64_t Changes() const;
+  // Ends every AwaitChange() that waits.
+  void WakeWaiters();
 
   // Bumped by each link, address, route or rule event (events that come together may share one).
   uint32_t Generation() const;

@@ -128,6 +128,7 @@ bool Resolver::State::Publish(const Question& question, const RouteAnswer& answe
   }
   const bool engine = route.path == Route::Path::kEngine;
   const Route before = old != nullptr ? old->route : Route{};
+  route.engine_before = before.path == Route::Path::kEngine || before.engine_before;
   const RouteTable::Outcome outcome = routes_->Put(question.key, route, expires_ns);
   if (outcome == RouteTable::Outcome::kFull) {
     if (engine) neighbours_.Release(route.next_hop);

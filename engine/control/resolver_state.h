@@ -15,6 +15,7 @@
 #include <span>
 #include <vector>
 
+#include "engine/control/clock.h"
 #include "engine/control/neighbours.h"
 #include "engine/control/netlink.h"
 #include "engine/control/path_mtu_watch.h"
@@ -26,8 +27,6 @@
 #include "engine/control/xfrm_watch.h"
 
 namespace groupcast {
-
-int64_t MonotonicNs();
 
 // What a Resolver is made of. Three files: resolver.cc (start, stop, what callers' threads call),
 // resolver_answers.cc (the kernel's answers become routes), resolver_control.cc (the control
@@ -42,6 +41,7 @@ class Resolver::State {
   bool Ask(uint32_t profile, std::span<const Destination> destinations);
   void StartResolution(uint32_t next_hop, uint16_t tag);
   uint64_t AwaitChange(uint64_t seen, int64_t deadline_ns);
+  void WakeWaiters();
 
   RouteTable& routes() { return *routes_; }
   NextHopTable& next_hops() { return neighbours_.table(); }

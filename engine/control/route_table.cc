@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <ctime>
 
+#include "engine/control/clock.h"
 #include "engine/datapath/hand_over.h"
 
 namespace groupcast {
@@ -32,12 +33,6 @@ void MarkUsed(std::atomic<uint32_t>& used_s, uint32_t now_s) {
 }
 
 }  // namespace
-
-uint32_t CoarseSeconds() {
-  timespec now;
-  clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-  return static_cast<uint32_t>(now.tv_sec);
-}
 
 absl::StatusOr<std::unique_ptr<RouteTable>> RouteTable::Create(uint32_t size, uint32_t readers) {
   const std::string name = absl::StrCat("gc-routes-", tables_created.fetch_add(1));

@@ -40,9 +40,6 @@ struct alignas(64) RouteEntry {
 };
 static_assert(sizeof(RouteEntry) == 64, "a look-up is meant to touch one line per answer");
 
-// Seconds of CLOCK_MONOTONIC_COARSE, which is read without a system call.
-uint32_t CoarseSeconds();
-
 // {destination, profile} -> answer. Readers look up under RCU; the methods of the writer need a
 // mutex around them. What is replaced or removed is freed after a grace period, which nobody waits
 // for: Reclaim() looks whether it is over.

@@ -56,9 +56,10 @@ Request* Channel::PopOldest() {
   return request;
 }
 
-uint64_t Channel::UnsentBytes(uint64_t socket_cookie) const {
+uint64_t Channel::UnsentBytes(uint64_t socket_cookie, uint64_t call) const {
   uint64_t bytes = 0;
   for (const Request* r = oldest_; r != nullptr; r = r->caller_next) {
+    if (r->call >= call) break;  // they are in the order of the calls
     if (r->socket_cookie == socket_cookie && r->done.load(std::memory_order_acquire) == 0) {
       bytes += r->bytes;
     }

@@ -61,8 +61,8 @@ class Channel {
   // The caller's outstanding requests, oldest first: posted, its own hold not yet given back.
   Request* oldest() const { return oldest_; }
   Request* PopOldest();
-  // Bytes of requests on this socket that no port has taken yet.
-  uint64_t UnsentBytes(uint64_t socket_cookie) const;
+  // Bytes of requests on this socket, by calls before `call`, that no port has taken yet.
+  uint64_t UnsentBytes(uint64_t socket_cookie, uint64_t call) const;
   // Gives back what is done at the front of the outstanding requests of non-blocking calls.
   void Reap();
   // Whether no request and no payload is in use any more, by anybody. With that, all that others

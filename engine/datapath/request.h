@@ -37,7 +37,7 @@ struct Request {
   uint32_t* indices;       // caller only: place of each recipient in the call
   uint64_t socket_cookie;  // caller only
   uint64_t bytes;          // caller only: of all datagrams
-  uint64_t call;           // caller only: number of the call that waits for it; 0: none
+  uint64_t call;           // caller only: number of the call that posted it
   Request* caller_next;    // caller only: its outstanding requests
 
   // lcore only

@@ -11,7 +11,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <string>
 #include <thread>
@@ -131,6 +133,25 @@ TEST_F(SendgroupLifecycle, ForkedChildUsesTheKernel) {
     EXPECT_EQ(sink.Receive(2 * kRecipients).size(), 2 * kRecipients);
     if (!detached) ExpectSent(sd, true);
   }
+}
+
+// A call that waits for ARP when the engine stops goes by the kernel, and holds nobody up.
+TEST_F(SendgroupLifecycle, DetachDoesNotWaitForANeighbour) {
+  Attach("", "resolver: {wait_ms: 60000}\n");
+  rx().Shell("ip link set v1 arp off");
+  Groupcast groupcast("payload");
+  groupcast.AddRange(kBehindGateway + 1, kRecipients, kUdpPort);
+  Counted counted;
+  std::atomic<int> sent = -1;
+  std::thread sender([&] { sent = groupcast.Send(BoundSocket(0, 4000)); });
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  EXPECT_EQ(sent, -1);
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_EQ(groupcast_detach(), 0);
+  sender.join();
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(10));
+  EXPECT_EQ(sent, static_cast<int>(kRecipients));
+  EXPECT_EQ(counted("kernel_stopped"), static_cast<int64_t>(kRecipients));
 }
 
 TEST_F(SendgroupLifecycle, DescriptorThatBecomesAnotherSocket) {

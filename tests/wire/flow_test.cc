@@ -151,6 +151,32 @@ TEST_F(FlowTest, NonBlockingGetsEagainAboveTheSendBuffer) {
   Attach("net_ring0");
 }
 
+// What goes by the kernel waits for earlier calls on its socket, not for its own call's packets.
+TEST_F(FlowTest, NonBlockingSendsTheKernelsRecipientsBesideAFullRing) {
+  Attach("net_ring0");
+  Group filler = MakeGroup(64, 1000);
+  while (sendgroup(sd(), filler.buf(), 64, MSG_DONTWAIT, nullptr) > 0) {
+  }
+  const int other = socket(AF_INET, SOCK_DGRAM, 0);
+  sockaddr_in any = Address("0.0.0.0", 0);
+  ASSERT_EQ(bind(other, reinterpret_cast<sockaddr*>(&any), sizeof(any)), 0);
+  Group mixed = MakeGroup(3, 1000);
+  mixed.SetPrivate(1, Bytes(600, 2), "");  // above the MTU
+  std::vector<int> errors(3, -1);
+  EXPECT_EQ(sendgroup(other, mixed.buf(), 3, MSG_DONTWAIT, errors.data()), 2);
+  EXPECT_EQ(errors, std::vector<int>({0, ENETUNREACH, 0}));
+  // Now the first two are the earlier call: the datagram above the MTU must not overtake them.
+  EXPECT_EQ(sendgroup(other, mixed.buf(), 3, MSG_DONTWAIT, errors.data()), 2);
+  EXPECT_EQ(errors, std::vector<int>({0, EAGAIN, 0}));
+  close(other);
+  std::atomic<bool> stop{false};
+  std::thread taker([&] { Consume(stop); });
+  EXPECT_EQ(groupcast_detach(), 0);
+  stop = true;
+  taker.join();
+  Attach("net_ring0");
+}
+
 TEST_F(FlowTest, SendTimeoutEndsInEagain) {
   Attach("net_ring0");
   const timeval timeout = {0, 200'000};

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 the Groupcast authors
+//
+// EnginePath's requests: built, posted to their lcores, waited for. Which recipients get there is
+// engine_path.cc's.
+#include <netinet/in.h>
+#include <rte_pause.h>
+#include <time.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "api/engine_path.h"
+#include "engine/control/clock.h"
+
+namespace groupcast {
+namespace {
+
+constexpr int64_t kSpinNs = 100'000;
+constexpr int64_t kFirstNapNs = 50'000;
+constexpr int64_t kLongestNapNs = 1'000'000;
+
+void Nap(int64_t ns) {
+  const timespec duration = {0, ns};
+  nanosleep(&duration, nullptr);
+}
+
+}  // namespace
+
+void EnginePath::Stage(uint32_t index, const Route& route, bool dont_fragment) {
+  const Engine& engine = *use_.engine();
+  const sockaddr_in& to = buf_.recinfo[index].giov_dest;
+  const size_t lcore = engine.LcoreOf(route.port, to.sin_addr.s_addr, to.sin_port);
+  std::vector<Staged>& staged = buffers_.staged[route.port * engine.lcores() + lcore];
+  const rte_be32_t source = socket_.sender.source != 0 ? socket_.sender.source : route.source;
+  staged.push_back({index, route.next_hop, route.next_hop_tag, dont_fragment, source});
+  if (staged.size() == kMaxRecipients) Post(route.port, lcore, &staged);
+}
+
+void EnginePath::Flush() {
+  const size_t lcores = use_.engine()->lcores();
+  for (size_t i = 0; i < buffers_.staged.size(); i++) {
+    if (buffers_.staged[i].empty()) continue;
+    Post(static_cast<uint16_t>(i / lcores), i % lcores, &buffers_.staged[i]);
+  }
+}
+
+// The one copy of the shared payload, on the first request that needs it.
+bool EnginePath::PutPayload() {
+  if (payload_ != nullptr || buf_.shared.iov_len == 0) return true;
+  payload_ = channel_.AllocatePayload(static_cast<uint32_t>(buf_.shared.iov_len));
+  if (payload_ == nullptr) return false;
+  std::memcpy(payload_, buf_.shared.iov_base, buf_.shared.iov_len);
+  payload_sum_ = SumBytes(payload_, buf_.shared.iov_len);
+  use_.seat().counters.Add(Counter::kPayloadCopies);
+  use_.seat().counters.Add(Counter::kPayloadBytesCopied, buf_.shared.iov_len);
+  return true;
+}
+
+void EnginePath::Post(uint16_t port, size_t lcore, std::vector<Staged>* staged) {
+  std::span<const Staged> left(*staged);
+  while (!left.empty()) {
+    // As many as have room for their private bytes in one request.
+    const size_t most_private = channel_.MostPrivate(lcore, static_cast<uint16_t>(left.size())) / 2;
+    size_t n = 0, private_len = 0;
+    for (; n < left.size(); n++) {
+      const size_t len = DatagramLen(left[n].index) - buf_.shared.iov_len;
+      if (n > 0 && private_len + len > most_private) break;
+      private_len += len;
+    }
+    Request* request = Build(port, lcore, left.first(n), private_len);
+    if (request == nullptr) {
+      for (const Staged& s : left) Fail(s.index, EAGAIN);
+      break;
+    }
+    engine_recipients_ += n;
+    left = left.subspan(n);
+  }
+  staged->clear();
+}
+
+// Waits for room as the socket allows; null when there is none.
+Request* EnginePath::Build(uint16_t port, size_t lcore, std::span<const Staged> staged,
+                           size_t private_len) {
+  const auto n = static_cast<uint16_t>(staged.size());
+  Request* request = nullptr;
+  while (!PutPayload() || (request = channel_.Allocate(lcore, n, private_len)) == nullptr) {
+    if (nonblocking_) return nullptr;
+    GatherDone();
+    if (!Wait()) return nullptr;
+  }
+  request->port = port;
+  request->nonblocking = nonblocking_;
+  request->socket_cookie = socket_.cookie;
+  request->call = call_;
+  request->payload = payload_;
+  request->payload_len = static_cast<uint32_t>(buf_.shared.iov_len);
+  request->payload_sum = payload_sum_;
+  if (payload_ != nullptr) {
+    request->payload_iova = channel_.PayloadIova(payload_);
+    Arena::Hold(payload_);
+  }
+  uint32_t offset = 0;
+  for (uint16_t i = 0; i < n; i++) {
+    const giovec& recipient = buf_.recinfo[staged[i].index];
+    const iovec& prepend = recipient.giov_prepend;
+    const iovec& append = recipient.giov_append;
+    uint16_t private_sum = 0;
+    HeaderLine& line = request->lines[i];
+    line.private_offset = offset;
+    line.prepend_len = static_cast<uint16_t>(prepend.iov_len);
+    line.append_len = static_cast<uint16_t>(append.iov_len);
+    if (prepend.iov_len > 0) {
+      std::memcpy(request->private_bytes + offset, prepend.iov_base, prepend.iov_len);
+      private_sum = SumBytes(request->private_bytes + offset, prepend.iov_len);
+      offset += line.prepend_len;
+    }
+    if (append.iov_len > 0) {
+      std::memcpy(request->private_bytes + offset, append.iov_base, append.iov_len);
+      const uint16_t sum = SumBytes(request->private_bytes + offset, append.iov_len);
+      private_sum =
+          FoldSum(uint32_t{private_sum} + SumAt(sum, prepend.iov_len + buf_.shared.iov_len));
+      offset += line.append_len;
+    }
+    Ipv4Sender sender = socket_.sender;
+    sender.source = staged[i].source;
+    sender.dont_fragment = staged[i].dont_fragment;
+    WriteIpv4Line(sender, recipient.giov_dest.sin_addr.s_addr, recipient.giov_dest.sin_port,
+                  private_sum, &line);
+    line.next_hop = staged[i].next_hop;
+    line.next_hop_tag = staged[i].next_hop_tag;
+    request->indices[i] = staged[i].index;
+    if (gerrno_ != nullptr) gerrno_[staged[i].index] = 0;
+  }
+  request->bytes = buf_.shared.iov_len * n + private_len;
+  if (!channel_.Post(lcore, request)) {
+    Channel::Discard(request);
+    return nullptr;
+  }
+  return request;
+}
+
+void EnginePath::Gather(Request* request) {
+  if (request->call == call_) {
+    for (uint16_t i = 0; i < request->nb_recipients && request->failed > 0; i++) {
+      if (request->errors[i] == 0) continue;
+      failed_++;
+      if (request->errors[i] == kNotStarted) {
+        ToKernel(request->indices[i], Counter::kKernelStopped, false);
+      } else {
+        Fail(request->indices[i], request->errors[i]);
+      }
+    }
+  }
+  ReleaseRequest(request);
+}
+
+void EnginePath::GatherDone() {
+  while (channel_.oldest() != nullptr &&
+         channel_.oldest()->done.load(std::memory_order_acquire) != 0) {
+    Gather(channel_.PopOldest());
+    wait_since_ns_ = 0;
+  }
+}
+
+bool EnginePath::Wait() {
+  const int64_t now_ns = MonotonicNs();
+  if (started_waiting_ns_ == 0) started_waiting_ns_ = now_ns;
+  if (wait_since_ns_ == 0) wait_since_ns_ = now_ns;
+  if (socket_.send_timeout_ns > 0 && now_ns - started_waiting_ns_ > socket_.send_timeout_ns) {
+    return false;
+  }
+  const int64_t waited_ns = now_ns - wait_since_ns_;
+  if (waited_ns < kSpinNs) {
+    rte_pause();
+  } else {
+    Nap(std::clamp(waited_ns / 4, kFirstNapNs, kLongestNapNs));
+  }
+  return true;
+}
+
+bool EnginePath::AwaitEarlier() {
+  while (channel_.UnsentBytes(socket_.cookie, call_) != 0) {
+    if (nonblocking_ || !Wait()) return false;
+    GatherDone();
+  }
+  return true;
+}
+
+std::span<const uint32_t> EnginePath::by_kernel() {
+  std::vector<uint32_t>& kernel = buffers_.kernel;
+  if (!buffers_.switched.empty()) {
+    if (AwaitEarlier()) {
+      kernel.insert(kernel.end(), buffers_.switched.begin(), buffers_.switched.end());
+      std::sort(kernel.begin(), kernel.end());
+    } else {
+      WouldBlock(buffers_.switched);
+    }
+    buffers_.switched.clear();
+  }
+  return kernel;
+}
+
+}  // namespace groupcast
