@@ -4,29 +4,9 @@
 #
 # groupcastd on bad input: a clear error, the right exit status, nothing left behind.
 # Usage: groupcastd_errors_test.sh GROUPCASTD
-set -u
-
-if (($(id -u) != 0)); then
-  echo "SKIPPED: this test makes a network namespace and needs root"
-  exit 77
-fi
+. "$(dirname "$0")/_init.sh"
 groupcastd=$(realpath "$1")
-if [[ ${IN_NAMESPACE:-} != 1 ]]; then
-  # A network namespace without a name: it ends with this script, however that ends.
-  IN_NAMESPACE=1 exec unshare --net --pid --fork --kill-child -- "$0" "$groupcastd"
-fi
-ip link set lo up || exit 1
-folder=$(mktemp -d) || exit 1
-trap 'rm -rf "$folder"' EXIT
-trap 'exit 1' INT TERM
-cd "$folder" || exit 1
-failures=0
-
-fail() {
-  echo "FAILED: $1"
-  sed 's/^/    /' out err 2>/dev/null
-  failures=$((failures + 1))
-}
+cd "$dir" || exit 1
 
 # expect DESCRIPTION STATUS TEXT... : runs groupcastd on relay.yaml (or $file); stderr has to contain
 # each TEXT, and more than that it has to come before anything is started.
@@ -36,17 +16,17 @@ expect() {
   timeout 20 "$groupcastd" "${options[@]}" "${file:-relay.yaml}" >out 2>err
   local got=$?
   if ((got != status)); then
-    fail "$description: exit status $got, not $status"
+    fail "$description: exit status $got, not $status" out err
     return
   fi
   for text in "$@"; do
     if ! grep -qF -- "$text" err; then
-      fail "$description: no '$text' in its errors"
+      fail "$description: no '$text' in its errors" out err
       return
     fi
   done
   if grep -q ready out; then
-    fail "$description: it became ready"
+    fail "$description: it became ready" out err
     return
   fi
   echo "ok: $description"
@@ -107,7 +87,7 @@ bananas: 3
 YAML
 expect "all errors" 2 "relay.yaml:1:7: idle: 'sometimes'" "relay.yaml:4:14: ingress: '127.0.0.1'" \
   "relay.yaml:5:15: members: '127.0.0.1:0'" "relay.yaml:6:27: device:" "relay.yaml:7:1: bananas:"
-if [[ $(cut -d: -f2 err | tr '\n' ' ') != "1 4 5 6 7 " ]]; then fail "all errors: order"; fi
+if [[ $(cut -d: -f2 err | tr '\n' ' ') != "1 4 5 6 7 " ]]; then fail "all errors: order" err; fi
 
 options=(--check)
 printf '%s\n%s\n' "$port" "$group" >relay.yaml
@@ -128,10 +108,7 @@ expect "port that does not exist" 1 "nosuch0"
 echo "$group" >relay.yaml
 "$groupcastd" relay.yaml >first.out 2>first.err &
 first=$!
-for ((i = 0; i < 100; i++)); do
-  grep -q '^groupcastd: ready groups=1 members=1$' first.out && break
-  sleep 0.05
-done
+wait_for_line first.out '^groupcastd: ready groups=1 members=1$'
 expect "second groupcastd" 1 "relay.yaml:1:29: ingress: '127.0.0.1:5000' of group 'g' is in use"
 echo -n hello >/dev/udp/127.0.0.1/5000
 sleep 0.2
@@ -141,9 +118,7 @@ status=$?
 if ((status != 0)) ||
   ! grep -q '^groupcastd: summary group=g in=1 out=1 errors=0 overflow=0 ' first.out ||
   ! grep -q '^groupcastd: summary total in=1 out=1 .* errors=0 overflow=0$' first.out; then
-  cp first.out out
-  cp first.err err
-  fail "clean stop (status $status)"
+  fail "clean stop (status $status)" first.out first.err
 else
   echo "ok: clean stop with a summary"
 fi
@@ -156,9 +131,4 @@ timeout 5 "$groupcastd" --stats-period never relay.yaml >out 2>err
 if (($? != 2)); then fail "--stats-period never"; fi
 timeout 5 "$groupcastd" --help-config >out 2>err
 if (($? != 0)) || ! grep -q wait_ms out || ! grep -q members out; then fail "--help-config"; fi
-
-if ((failures > 0)); then
-  echo "$failures failed"
-  exit 1
-fi
-echo "all as expected"
+finish

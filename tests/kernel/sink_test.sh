@@ -6,39 +6,21 @@
 #
 # groupcast-sink finds what went wrong, and only that: real sockets, faults made with nftables, in a
 # network namespace without a name that ends with this script.
-set -euo pipefail
-
-if [[ $EUID -ne 0 ]]; then
-  echo "SKIPPED sink: needs root for a network namespace"
-  exit 77
-fi
-if [[ ${3:-} != inside ]]; then
-  exec unshare --net --kill-child bash "$0" "$1" "$2" inside
-fi
-
+. "$(dirname "$0")/_init.sh"
+set -e
 sink=$1
 send=$2
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-ip link set lo up
 # RFC 2544's range; the receivers' addresses are local ones.
 ip route add local 198.19.0.0/16 dev lo
 nft add table ip faults
 nft add chain ip faults input '{ type filter hook input priority 0; }'
-failed=0
 
 start_sink() {
   # Else the last one's "ready" could be taken for this one's.
   rm -f "$dir/sink.log" "$dir/report.json"
   "$sink" --json "$dir/report.json" "$@" >"$dir/sink.log" 2>&1 &
   sink_pid=$!
-  for ((i = 0; i < 100; i++)); do
-    grep -qs '^groupcast-sink: ready' "$dir/sink.log" && return
-    sleep 0.05
-  done
-  echo "groupcast-sink was not ready:"
-  cat "$dir/sink.log"
-  exit 1
+  wait_for_line "$dir/sink.log" '^groupcast-sink: ready'
 }
 
 # "DESCRIPTION STATUS KEY=VALUE…": how the sink ends and what its summary says.
@@ -58,10 +40,7 @@ check() {
     echo "ok: $description"
     return
   fi
-  failed=1
-  echo "FAILED: $description"
-  printf '  %s\n' "${wrong[@]}"
-  cat "$dir/sink.log"
+  fail "$description: $(printf '%s; ' "${wrong[@]}")" "$dir/sink.log"
 }
 
 fault() { nft add rule ip faults input "$@"; }
@@ -97,7 +76,7 @@ start_sink "${ten[@]}" --idle 0.5
 # Markers would shift the counting.
 "$send" "${ten[@]}" --count 100 --end-markers 0 >/dev/null
 check "one recipient loses every tenth" 1 received=990 lost=10 corrupt=0 duplicate=0
-python3 - "$dir/report.json" <<'PYTHON' || failed=1
+python3 - "$dir/report.json" <<'PYTHON' || fail "its report" "$dir/report.json"
 import json, sys
 bad = json.load(open(sys.argv[1]))['per_recipient']
 assert [(r['recipient'], r['lost']) for r in bad] == [('198.19.1.2:5003', 10)], bad
@@ -138,7 +117,7 @@ kill -STOP $sink_pid
 "$send" --recipients 198.19.1.1:5001 --count 5000 >/dev/null
 kill -CONT $sink_pid
 check "its own full buffer loses" 1 corrupt=0 duplicate=0
-python3 - "$dir/report.json" <<'PYTHON' || failed=1
+python3 - "$dir/report.json" <<'PYTHON' || fail "its report" "$dir/report.json"
 import json, sys
 r = json.load(open(sys.argv[1]))
 # Datagrams and the three markers at the end: each was received or dropped here.
@@ -150,7 +129,7 @@ start_sink --watch 198.19.1.1:5001 --recipients 198.19.1.2:5001 --idle 0.5
 other=$!
 sleep 0.3
 "$send" --recipients 198.19.1.1-198.19.1.2:5001 --count 200 >/dev/null
-wait $other || { failed=1; echo "FAILED: the watched program"; cat "$dir/other.log"; }
+wait $other || fail "the watched program" "$dir/other.log"
 check "a recipient of another program is watched" 0 received=400 lost=0 corrupt=0 duplicate=0
 
 start_sink "${ten[@]}"
@@ -194,8 +173,7 @@ for arguments in "" "--recipients 198.19.1.1" "--recipients 203.0.113.1:5004" "-
   status=0
   "$sink" $arguments >"$dir/sink.log" 2>&1 || status=$?
   if [[ $status != 2 || ! -s $dir/sink.log ]]; then
-    failed=1
-    echo "FAILED: \"$arguments\" ended with $status"
+    fail "\"$arguments\" ended with $status" "$dir/sink.log"
   fi
 done
-exit $failed
+finish

@@ -1,0 +1,117 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 the Groupcast authors
+#
+# relay_test.sh GROUPCASTD GROUPCAST_SEND GROUPCAST_SINK
+#
+# groupcastd with an engine: one stream to a thousand receivers on another host, every byte verified;
+# two groups at once; members that the port does not reach; and a stop in the middle of a stream.
+. "$(dirname "$0")/_init.sh"
+groupcastd=$1 send=$2 sink=$3
+
+# The receivers' host: a namespace that this sleep holds.
+unshare --net -- sleep 600 &
+rx=$!
+until [[ $(readlink /proc/$rx/ns/net) != $(readlink /proc/self/ns/net) ]]; do sleep 0.05; done
+on_rx() { nsenter --net=/proc/$rx/ns/net -- "$@"; }
+ip link add v0 type veth peer name v1 netns $rx
+ip address add 10.99.0.1/16 dev v0
+ip link set v0 up
+on_rx ip address add 10.99.0.2/16 dev v1
+on_rx ip link set v1 up
+on_rx ip route add local 10.200.0.0/16 dev v1
+ip route add 10.200.0.0/16 via 10.99.0.2
+
+members=10.200.0.1-10.200.3.232:5004
+{
+  echo 'ports: [{name: lan0, device: "net_af_packet0,iface=v0"}]'
+  echo 'memory: {hugepages: off}'
+  echo 'groups:'
+  echo '  - {name: many, ingress: 10.99.0.1:5004, source: 10.99.0.1:5004, ttl: 9, members: ['
+  for ((i = 0; i < 1000; i++)); do echo "    10.200.$(((i + 1) / 256)).$(((i + 1) % 256)):5004,"; done
+  echo '    ]}'
+  echo '  - name: few'
+  echo '    ingress: 10.99.0.1:6004'
+  # One at home, which goes by the kernel, and one that no route leads to.
+  echo '    members: [10.200.9.1:7004, 127.0.0.1:7004, 192.0.2.1:7004]'
+} >"$dir/relay.yaml"
+
+start_relay() {
+  "$groupcastd" "$dir/relay.yaml" >"$dir/relay.out" 2>"$dir/relay.err" &
+  relay=$!
+  wait_for_line "$dir/relay.out" '^groupcastd: ready groups=2 members=1003$'
+}
+
+# "NAME ARGUMENT…": a sink with the receivers.
+start_sink() {
+  local name=$1
+  shift
+  on_rx "$sink" "$@" >"$dir/$name.log" 2>&1 &
+  sinks[$name]=$!
+  wait_for_line "$dir/$name.log" '^groupcast-sink: ready'
+}
+declare -A sinks
+
+# "DESCRIPTION FILE PATTERN KEY=VALUE…": what a line of the file says.
+expect() {
+  local description=$1 file=$2 pattern=$3 line pair
+  shift 3
+  line=$(grep -e "$pattern" "$file" | tail -n 1)
+  for pair in "$@"; do
+    [[ " $line " == *" $pair "* ]] || { fail "$description: not $pair" "$file"; return; }
+  done
+  echo "ok: $description"
+}
+
+start_relay
+start_sink many --recipients "$members" --idle 1
+start_sink few --recipients 10.200.9.1:7004 --idle 1
+"$sink" --recipients 127.0.0.1:7004 --idle 1 >"$dir/home.log" 2>&1 &
+sinks[home]=$!
+wait_for_line "$dir/home.log" '^groupcast-sink: ready'
+"$send" --recipients 10.99.0.1:5004 --count 100 --payload 1200 --rate 200 >"$dir/send.log" &
+sending=$!
+"$send" --recipients 10.99.0.1:6004 --count 100 --payload 32 --rate 200 >/dev/null
+wait $sending || fail "the sender" "$dir/send.log"
+for name in "${!sinks[@]}"; do wait "${sinks[$name]}" || fail "sink '$name'" "$dir/$name.log"; done
+expect "a thousand receivers" "$dir/many.log" '^groupcast-sink: summary' \
+  received=100000 lost=0 corrupt=0 duplicate=0
+expect "a receiver of the second group" "$dir/few.log" '^groupcast-sink: summary' \
+  received=100 lost=0 corrupt=0 duplicate=0
+expect "a receiver on this host" "$dir/home.log" '^groupcast-sink: summary' \
+  received=100 lost=0 corrupt=0 duplicate=0
+
+# The ingress addresses are taken, and the first one does not notice.
+if "$groupcastd" "$dir/relay.yaml" >"$dir/second.out" 2>"$dir/second.err" ||
+  ! grep -q "10.99.0.1:5004.*in use" "$dir/second.err"; then
+  fail "a second groupcastd" "$dir/second.out" "$dir/second.err"
+fi
+
+kill -TERM $relay
+wait $relay || fail "groupcastd ends with $?" "$dir/relay.err"
+# 103: the stream and its three end markers, which no sink counts.
+expect "what left by the port" "$dir/relay.out" '^groupcastd: summary total' \
+  in=206 engine_packets=103103 kernel=206 errors=103 overflow=0
+expect "the first group" "$dir/relay.out" '^groupcastd: summary group=many' \
+  in=103 out=103000 errors=0 errnos=none
+expect "a member without a route" "$dir/relay.out" '^groupcastd: summary group=few' \
+  in=103 out=206 errors=103 errnos=ENETUNREACH:103
+grep -q "ENETUNREACH.*192.0.2.1:7004 ($dir/relay.yaml:[0-9]*)" "$dir/relay.err" ||
+  fail "the failing member is named once" "$dir/relay.err"
+grep -q '^groupcastd: stats in_per_s=' "$dir/relay.out" || fail "statistics" "$dir/relay.out"
+
+# Stopped while the stream runs: all that was accepted arrives, and nothing twice.
+start_relay
+start_sink many --recipients "$members" --idle 1
+"$send" --recipients 10.99.0.1:5004 --count 100000 --payload 1200 --rate 300 >/dev/null &
+sending=$!
+sleep 1
+kill -INT $relay
+wait $relay || fail "groupcastd ends with $?" "$dir/relay.err"
+kill $sending
+wait "${sinks[many]}" || fail "what was accepted arrives" "$dir/many.log"
+sent=$(grep -o ' out=[0-9]*' <<<"$(grep 'summary group=many' "$dir/relay.out")" | cut -d= -f2)
+expect "a stop in the middle" "$dir/many.log" '^groupcast-sink: summary' \
+  "received=$sent" lost=0 corrupt=0 duplicate=0
+((sent > 100000)) || fail "too few for a stop in the middle" "$dir/relay.out"
+finish
