@@ -7,7 +7,7 @@
 //   call_bench IP-OF-FIRST-RECIPIENT ENGINE.yaml [benchmark options]
 //
 // The wire is whatever the configuration's port and the kernel's route to the recipients are;
-// bench/compare makes some. CPU time is that of the whole process, the engine's lcore included.
+// bench/run makes some. CPU time is that of the whole process, the engine's lcore included.
 #include <arpa/inet.h>
 #include <benchmark/benchmark.h>
 #include <netinet/in.h>
@@ -134,8 +134,10 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "%s\n", groupcast_last_error());
     return 1;
   }
-  for (auto [name, call] : {std::pair{"sendgroup", SendGroup}, std::pair{"sendmsg", SendMsg},
-                            std::pair{"sendmmsg", SendMmsg}}) {
+  using Function = void (*)(benchmark::State&);
+  for (auto [name, call] : {std::pair<const char*, Function>{"sendgroup", SendGroup},
+                            {"sendmsg", SendMsg},
+                            {"sendmmsg", SendMmsg}}) {
     benchmark::RegisterBenchmark(name, call)
         ->Arg(1)
         ->Arg(1000)

@@ -37,7 +37,7 @@ class Recorder : public Verifier {
 };
 
 void Send(const Recipient& to, const std::string& text) {
-  const Descriptor fd(socket(AF_INET, SOCK_DGRAM, 0));
+  const FileDescriptor fd(socket(AF_INET, SOCK_DGRAM, 0));
   const sockaddr_in address = ToSockaddr(to);
   ASSERT_EQ(sendto(fd.get(), text.data(), text.size(), 0,
                    reinterpret_cast<const sockaddr*>(&address), sizeof(address)),
@@ -46,7 +46,7 @@ void Send(const Recipient& to, const std::string& text) {
 
 // A UDP port that is free on every address now.
 uint16_t FreePort() {
-  const Descriptor fd(socket(AF_INET, SOCK_DGRAM, 0));
+  const FileDescriptor fd(socket(AF_INET, SOCK_DGRAM, 0));
   sockaddr_in address = ToSockaddr({0, 0});
   socklen_t length = sizeof(address);
   EXPECT_EQ(bind(fd.get(), reinterpret_cast<sockaddr*>(&address), length), 0);

@@ -85,7 +85,7 @@ absl::Status Receiver::Open(const ReceiverConfig& config) {
   const bool reference_has_socket = config.reference && !reference_shares_port;
   const size_t sockets = by_port.size() + config.watched.size() + (reference_has_socket ? 1 : 0);
   if (absl::Status status = RaiseOpenFiles(sockets); !status.ok()) return status;
-  epoll_ = Descriptor(epoll_create1(EPOLL_CLOEXEC));
+  epoll_ = FileDescriptor(epoll_create1(EPOLL_CLOEXEC));
   if (epoll_.get() < 0) return absl::ErrnoToStatus(errno, "epoll_create1");
   checksum_errors_before_ = UdpChecksumErrors();
 
@@ -119,7 +119,7 @@ absl::Status Receiver::Open(const ReceiverConfig& config) {
   return absl::OkStatus();
 }
 
-absl::Status Receiver::Add(absl::StatusOr<Descriptor> fd, Kind kind, uint16_t udp_port,
+absl::Status Receiver::Add(absl::StatusOr<FileDescriptor> fd, Kind kind, uint16_t udp_port,
                            uint32_t recipient) {
   if (!fd.ok()) return fd.status();
   epoll_event event = {};

@@ -51,7 +51,7 @@ class Receiver {
   enum class Kind : uint8_t { kOneRecipient, kManyRecipients, kWatched, kReference };
 
   struct Socket {
-    Descriptor fd;
+    FileDescriptor fd;
     Kind kind;
     uint16_t udp_port;
     uint32_t recipient;  // kOneRecipient, kWatched
@@ -65,7 +65,8 @@ class Receiver {
 
   Receiver(const ReceiverConfig& config, Verifier* verifier);
   absl::Status Open(const ReceiverConfig& config);
-  absl::Status Add(absl::StatusOr<Descriptor> fd, Kind kind, uint16_t udp_port, uint32_t recipient);
+  absl::Status Add(absl::StatusOr<FileDescriptor> fd, Kind kind, uint16_t udp_port,
+                   uint32_t recipient);
   size_t Read(const Socket& socket);
   size_t ReadBatch(const Socket& socket);
   void Deliver(const Socket& socket, const mmsghdr& message, const uint8_t* bytes, uint64_t now_ns);
@@ -77,7 +78,7 @@ class Receiver {
   std::vector<Socket> sockets_;
   std::optional<size_t> reference_;                         // its own socket's index in sockets_
   absl::flat_hash_map<uint64_t, uint32_t> by_destination_;  // of kManyRecipients
-  Descriptor epoll_;
+  FileDescriptor epoll_;
   std::vector<epoll_event> events_;
   std::vector<uint8_t> buffers_;
   std::vector<mmsghdr> messages_;

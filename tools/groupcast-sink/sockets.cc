@@ -9,7 +9,6 @@
 #include <linux/sock_diag.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -53,13 +52,9 @@ const char* BindCure(int error) {
 
 }  // namespace
 
-Descriptor::~Descriptor() {
-  if (fd_ >= 0) close(fd_);
-}
-
-absl::StatusOr<Descriptor> OpenUdpSocket(const Recipient& local, bool tell_destination,
-                                         int receive_buffer_bytes) {
-  Descriptor socket_fd(socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+absl::StatusOr<FileDescriptor> OpenUdpSocket(const Recipient& local, bool tell_destination,
+                                             int receive_buffer_bytes) {
+  FileDescriptor socket_fd(socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (socket_fd.get() < 0)
     return ErrnoStatus(errno, "UDP socket", "see the limit of open files (ulimit -n)");
   SetReceiveBuffer(socket_fd.get(), receive_buffer_bytes);
@@ -76,9 +71,10 @@ absl::StatusOr<Descriptor> OpenUdpSocket(const Recipient& local, bool tell_desti
   return socket_fd;
 }
 
-absl::StatusOr<Descriptor> OpenWatchSocket(const Recipient& recipient, int receive_buffer_bytes) {
+absl::StatusOr<FileDescriptor> OpenWatchSocket(const Recipient& recipient,
+                                               int receive_buffer_bytes) {
   // No protocol yet: nothing gets in before the filter is there.
-  Descriptor socket_fd(socket(AF_PACKET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  FileDescriptor socket_fd(socket(AF_PACKET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (socket_fd.get() < 0) {
     return ErrnoStatus(errno, absl::StrCat("watch ", ToString(recipient)),
                        "a packet socket needs root (CAP_NET_RAW)");

@@ -3,33 +3,11 @@
 #pragma once
 
 #include <absl/status/statusor.h>
-#include <unistd.h>
 
-#include <utility>
-
+#include "tools/file_descriptor.h"
 #include "tools/groupcastd/config.h"
 
 namespace groupcast {
-
-class FileDescriptor {
- public:
-  FileDescriptor() = default;
-  explicit FileDescriptor(int fd) : fd_(fd) {}
-  FileDescriptor(FileDescriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  FileDescriptor& operator=(FileDescriptor&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  ~FileDescriptor() {
-    if (fd_ >= 0) close(fd_);
-  }
-
-  int get() const { return fd_; }
-  bool valid() const { return fd_ >= 0; }
-
- private:
-  int fd_ = -1;
-};
 
 // What one group receives and sends with.
 struct GroupSockets {
