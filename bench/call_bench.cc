@@ -15,7 +15,10 @@
 #include <sched.h>
 #include <sys/socket.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <utility>
 #include <vector>
 
@@ -73,12 +76,15 @@ void Report(benchmark::State& state) {
 void SendGroup(benchmark::State& state) {
   Call call(static_cast<size_t>(state.range(0)));
   PinToFirstCpu();
+  std::vector<int> errors(call.recipients);
   for (auto _ : state) {
-    if (sendgroup(call.sd, call.buf(), call.recipients, 0, nullptr) !=
+    if (sendgroup(call.sd, call.buf(), call.recipients, 0, errors.data()) ==
         static_cast<int>(call.recipients)) {
-      state.SkipWithError("not all were sent");
-      break;
+      continue;
     }
+    const auto first = std::find_if(errors.begin(), errors.end(), [](int e) { return e != 0; });
+    state.SkipWithError(first == errors.end() ? std::strerror(errno) : std::strerror(*first));
+    break;
   }
   Report(state);
 }
