@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <utility>
 
@@ -20,7 +21,7 @@ namespace {
 
 absl::Status Malformed(const std::string& text, const std::string& why) {
   return absl::InvalidArgumentError(
-      absl::StrCat("recipients \"", text, "\": ", why,
+      absl::StrCat("\"", text, "\": ", why,
                    "; write ADDR[-ADDR]:PORT[-PORT], for example 10.0.0.1-10.0.0.250:5004"));
 }
 
@@ -52,6 +53,10 @@ absl::Status Append(const std::vector<Recipient>& more, std::vector<Recipient>* 
 }
 
 absl::Status AppendFile(const std::string& file, std::vector<Recipient>* all) {
+  if (std::filesystem::is_directory(file)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(file, " is a directory; give a file of recipients"));
+  }
   std::ifstream lines(file);
   if (!lines) {
     return absl::NotFoundError(
@@ -132,7 +137,10 @@ absl::StatusOr<std::vector<Recipient>> CollectRecipients(const std::vector<std::
   std::vector<Recipient> all;
   for (const std::string& range : ranges) {
     absl::StatusOr<std::vector<Recipient>> recipients = ParseRecipientRange(range);
-    if (!recipients.ok()) return recipients.status();
+    if (!recipients.ok()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--recipients ", recipients.status().message()));
+    }
     if (absl::Status status = Append(*recipients, &all); !status.ok()) return status;
   }
   if (!file.empty()) {

@@ -4,6 +4,7 @@
 
 #include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
+#include <absl/strings/str_join.h>
 #include <absl/strings/str_split.h>
 #include <net/if.h>
 #include <rte_dev.h>
@@ -12,6 +13,7 @@
 #include <algorithm>
 #include <bit>
 #include <cctype>
+#include <cstring>
 #include <map>
 
 #include "engine/control/config_file.h"
@@ -179,10 +181,11 @@ ConfigTable<StaticInterface> StaticTable() {
 
 // A port is for a kernel interface (named, or found in the device's arguments) or static.
 void CheckPort(const ConfigNode& node, PortConfig& port, ConfigErrors& errors) {
-  port.line = node.line;
   const ConfigNode* device = FindValue(node, "device");
   if (device == nullptr || port.device.empty()) return;  // told already
   const ConfigNode* interface = FindValue(node, "interface");
+  port.line = (interface != nullptr ? interface : device)->line;
+  port.column = (interface != nullptr ? interface : device)->column;
   const ConfigNode* fixed = FindValue(node, "static");
   const absl::StatusOr<DriverProfile> profile = LoadDeviceProfile(port.DeviceName());
   if (!profile.ok()) {
@@ -200,8 +203,11 @@ void CheckPort(const ConfigNode& node, PortConfig& port, ConfigErrors& errors) {
   }
   if (fixed != nullptr) return;
   if (interface == nullptr && named.empty()) {
+    const bool unknown = profile->driver == kGenericProfile && !port.IsPci();
     ConfigValue{"device", *device, errors}.Reject(absl::StrCat(
-        "names no kernel interface; give ",
+        unknown ? absl::StrCat("is of no driver known to name its kernel interface (those are ",
+                               absl::StrJoin(DriversWithInterface(), ", "), "); give ")
+                : "names no kernel interface; give ",
         argument.empty() ? "" : absl::StrCat("the device's argument '", argument, "', "),
         "the key 'interface', or the key 'static' with addresses and next hops"));
     return;
@@ -271,7 +277,7 @@ void CheckPorts(const ConfigNode& node, EngineConfig& config, ConfigErrors& erro
 ConfigTable<EngineConfig> EngineTable() {
   const ConfigTable<EngineConfig> memory = {
       .keys = {{"size_mib", Integer(&EngineConfig::memory_mib, 16, 1u << 20), "MiB",
-                "memory that DPDK gets", false, "as much as ports and lcores need"},
+                "memory that DPDK gets: mempools, channels of sending threads, routes"},
                {"hugepages",
                 OneOf(&EngineConfig::hugepages, {{"auto", Hugepages::kAuto},
                                                  {"required", Hugepages::kRequired},
@@ -318,6 +324,11 @@ std::string PortConfig::DeviceArgument(const std::string& key) const {
 }
 
 bool PortConfig::IsPci() const { return IsPciAddress(DeviceName()); }
+
+std::string PortConfig::PciAddress() const {
+  const std::string address = DeviceName();
+  return address.size() == std::strlen("bb:dd.f") ? absl::StrCat("0000:", address) : address;
+}
 
 absl::StatusOr<EngineConfig> LoadEngineConfig(const std::string& path) {
   const absl::StatusOr<ConfigFile> file = ConfigFile::Read(path);

@@ -40,20 +40,24 @@ struct PortConfig {
   std::optional<uint16_t> tx_descriptors;
   std::optional<uint16_t> copybreak;
   std::optional<std::vector<std::string>> tx_offloads;
-  int line = 0;  // of this port in the file, for later messages
+  // Where the file says which interface it is, for later messages.
+  int line = 0;
+  int column = 0;
 
   // "net_af_packet0" of "net_af_packet0,iface=eth0".
   std::string DeviceName() const;
   // The value of one argument in `device`; empty if absent.
   std::string DeviceArgument(const std::string& key) const;
   bool IsPci() const;
+  // The device as sysfs calls it: with its domain.
+  std::string PciAddress() const;
 };
 
 struct EngineConfig {
   std::string path;              // of the file, for later messages
   std::vector<unsigned> lcores;  // CPUs; empty: one lcore on the last CPU of the process's mask
   Hugepages hugepages = Hugepages::kAuto;
-  uint32_t memory_mib = 0;       // 0: as much as ports and lcores need
+  uint32_t memory_mib = 512;
   std::vector<std::string> eal;  // further EAL arguments
   Idle idle = Idle::kAdaptive;
   uint32_t resolve_wait_ms = 250;

@@ -10,14 +10,14 @@
 #include <algorithm>
 #include <cctype>
 #include <cstdlib>
+#include <filesystem>
+#include <set>
 
 #include "engine/control/config_file.h"
 #include "engine/control/config_reader.h"
 
 namespace groupcast {
 namespace {
-
-constexpr char kGeneric[] = "generic";
 
 std::optional<std::string> ReadOffload(const ConfigValue& value) {
   const size_t i = config_internal::ReadWord(value, TxOffloadNames());
@@ -125,20 +125,33 @@ std::string FindProfile(const std::string& driver) {
 
 absl::StatusOr<DriverProfile> LoadDriverProfile(const std::string& driver) {
   if (const std::string path = FindProfile(driver); !path.empty()) return ReadProfile(path, driver);
-  if (const std::string path = FindProfile(kGeneric); !path.empty()) {
-    return ReadProfile(path, kGeneric);
+  if (const std::string path = FindProfile(kGenericProfile); !path.empty()) {
+    return ReadProfile(path, kGenericProfile);
   }
   return absl::NotFoundError(
-      absl::StrCat("no driver profile for '", Printable(driver), "' and no ", kGeneric, ".yaml in ",
-                   absl::StrJoin(ProfileFolders(), ", "),
+      absl::StrCat("no driver profile for '", Printable(driver), "' and no ", kGenericProfile,
+                   ".yaml in ", absl::StrJoin(ProfileFolders(), ", "),
                    "; install the driver profiles, or set GROUPCAST_DRIVERS to their folder"));
 }
 
 absl::StatusOr<DriverProfile> LoadDeviceProfile(const std::string& device) {
   for (std::string driver = device; !driver.empty(); driver.pop_back()) {
-    if (driver != kGeneric && !FindProfile(driver).empty()) return LoadDriverProfile(driver);
+    if (driver != kGenericProfile && !FindProfile(driver).empty()) return LoadDriverProfile(driver);
   }
-  return LoadDriverProfile(kGeneric);
+  return LoadDriverProfile(kGenericProfile);
+}
+
+std::vector<std::string> DriversWithInterface() {
+  std::set<std::string> drivers;
+  for (const std::string& folder : ProfileFolders()) {
+    std::error_code error;
+    for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+      if (entry.path().extension() != ".yaml") continue;
+      const auto profile = LoadDriverProfile(entry.path().stem());
+      if (profile.ok() && !profile->interface_argument.empty()) drivers.insert(profile->driver);
+    }
+  }
+  return {drivers.begin(), drivers.end()};
 }
 
 const std::vector<std::string>& TxOffloadNames() {

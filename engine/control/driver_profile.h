@@ -32,6 +32,8 @@ struct DriverProfile {
   std::vector<std::string> arguments;
 };
 
+inline constexpr char kGenericProfile[] = "generic";
+
 // The profile of `driver`, or the generic one where there is none. Looks in $GROUPCAST_DRIVERS,
 // then in the installed folder, then in the source tree the library was built from.
 absl::StatusOr<DriverProfile> LoadDriverProfile(const std::string& driver);
@@ -40,6 +42,9 @@ absl::StatusOr<DriverProfile> LoadDriverProfile(const std::string& driver);
 // vdev to the driver whose name its own begins with (drivers/bus/vdev/vdev.c, v22.11.11, line 122).
 // What only probing can tell (PCI) gets the generic profile.
 absl::StatusOr<DriverProfile> LoadDeviceProfile(const std::string& device);
+
+// The drivers with a profile that tells which of their arguments names the kernel interface.
+std::vector<std::string> DriversWithInterface();
 
 // The offloads that the engine can use, as profiles and configurations name them. MBUF_FAST_FREE is
 // not among them: it forbids shared mbufs. MULTI_SEGS follows from `chains`.

@@ -61,7 +61,7 @@ unsigned LastCpu() {
 }
 
 absl::StatusOr<std::vector<std::string>> MemoryArguments(const EngineConfig& config) {
-  const uint32_t mib = config.memory_mib != 0 ? config.memory_mib : kDefaultMemoryMib;
+  const uint32_t mib = config.memory_mib;
   if (config.hugepages != Hugepages::kOff) {
     const uint64_t free_mib = FreeHugepageMib();
     if (free_mib >= mib) return std::vector<std::string>{"--in-memory"};

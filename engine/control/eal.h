@@ -15,9 +15,6 @@ namespace groupcast {
 // they ask for can be had from the environment that runs. Blocks for some 100 ms the first time.
 absl::Status StartEal(const EngineConfig& config);
 
-// Memory that the environment gets where the configuration does not say, in MiB.
-inline constexpr uint32_t kDefaultMemoryMib = 512;
-
 // A status for a DPDK return code (negative errno): "WHAT: TEXT".
 absl::Status DpdkError(int error, const std::string& what);
 

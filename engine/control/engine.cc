@@ -18,6 +18,7 @@
 
 #include "engine/control/eal.h"
 #include "engine/control/egress_filters.h"
+#include "engine/control/host_check.h"
 #include "engine/control/log.h"
 
 namespace groupcast {
@@ -170,7 +171,8 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Start(const EngineConfig& config
                        " is not among those of this process: ", absl::StrJoin(cpus, ", ")));
     }
   }
-  absl::Status status = StartEal(self->config_);
+  absl::Status status = CheckHost(self->config_);
+  if (status.ok()) status = StartEal(self->config_);
   if (!status.ok()) return status;
   self->netns_cookie_ = NetnsCookie();
   status = self->StartPorts();
@@ -224,13 +226,9 @@ Engine::~Engine() {
   bool all_back = true;
   for (Lcore& lcore : lcores_) all_back = lcore.mempools->Full() && all_back;
   for (const auto& channel : channels_) all_back = channel->AllBack() && all_back;
-  // Mbufs that a consumer still holds point into the channels' memory: then it stays.
-  if (!all_back) {
-    for (auto& channel : channels_) channel.release();
-    return;
-  }
-  channels_.clear();
   for (rte_ring* ring : rings_) rte_ring_free(ring);
+  // Mbufs that a consumer still holds point into the channels' memory: then it stays.
+  if (!all_back) return;
   for (const rte_memzone* zone : zones_) rte_memzone_free(zone);
 }
 

@@ -54,12 +54,6 @@ absl::Status PortSetup::Failed(int error, const std::string& what) const {
 
 // What drivers would report as no more than a failure.
 absl::Status PortSetup::CheckDevice() const {
-  if (config_.IsPci() &&
-      access(absl::StrCat("/sys/bus/pci/devices/", config_.DeviceName()).c_str(), F_OK) != 0) {
-    return absl::NotFoundError(absl::StrCat("port '", config_.name, "': there is no PCI device ",
-                                            config_.DeviceName(),
-                                            "; `dpdk-devbind.py --status` lists those there are"));
-  }
   if (profile_.driver != kAfPacket) return absl::OkStatus();
   const int probe = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
   if (probe < 0) {
@@ -79,9 +73,8 @@ absl::Status PortSetup::FindInterface() {
   }
   interface_ = if_nametoindex(config_.interface.c_str());
   if (interface_ == 0) {
-    return absl::NotFoundError(absl::StrCat("port '", config_.name,
-                                            "': there is no network interface '", config_.interface,
-                                            "' here; `ip link` lists those there are"));
+    return absl::NotFoundError(absl::StrCat("port '", config_.name, "': the network interface '",
+                                            config_.interface, "' has just disappeared"));
   }
   mtu_ = InterfaceMtu(config_.interface);
   return absl::OkStatus();

@@ -94,6 +94,12 @@ printf '%s\n%s\n' "$port" "$group" >relay.yaml
 expect "--check of a right file" 0
 options=()
 
+# Engine keys are read without ports, too.
+printf 'lcores: [abc]\n%s\n' "$group" >relay.yaml
+expect "engine keys without ports" 2 "relay.yaml:1:10: lcores: 'abc'" "relay.yaml:1:1: ports: is missing"
+printf '%s\n%s\n' 'ports: [{name: a, device: "net_af_packt0,iface=lo"}]' "$group" >relay.yaml
+expect "unknown driver" 2 "relay.yaml:1:27: device: 'net_af_packt0,iface=lo' is of no driver known"
+
 # Sockets.
 echo "${group/127.0.0.1:5000/192.0.2.77:5000}" >relay.yaml
 expect "ingress address of another host" 1 \
@@ -102,7 +108,17 @@ echo "${group/members/source: 192.0.2.77, members}" >relay.yaml
 expect "source address of another host" 1 \
   "relay.yaml:1:53: source: '192.0.2.77:0' of group 'g' is not an address of this host"
 printf '%s\n%s\n' 'ports: [{name: a, device: "net_af_packet0,iface=nosuch0"}]' "$group" >relay.yaml
-expect "port that does not exist" 1 "nosuch0"
+expect "port that does not exist" 1 \
+  "relay.yaml:1:27: port 'a': there is no network interface 'nosuch0' here"
+printf '%s\n%s\n' 'ports: [{name: a, device: "net_af_packet0,iface=nosuch0"}]' \
+  "${group/127.0.0.1:5000/192.0.2.77:5000}" >relay.yaml
+expect "all that this host lacks" 1 "there is no network interface 'nosuch0'" "192.0.2.77:5000"
+echo "${group/127.0.0.1:5000/0.0.0.0:6000}" >relay.yaml
+expect "loop over the loopback address" 2 "members: '127.0.0.1:6000' is the group's own ingress"
+ip address add 192.0.2.1/32 dev lo
+echo 'groups: [{name: g, ingress: "0.0.0.0:6000", members: ["192.0.2.1:6000"]}]' >relay.yaml
+expect "loop over an address of this host" 1 \
+  "relay.yaml:1:55: members: '192.0.2.1:6000' is the group's own ingress"
 
 # A second groupcastd with the same configuration; the first goes on and stops cleanly.
 echo "$group" >relay.yaml
@@ -117,7 +133,7 @@ wait $first
 status=$?
 if ((status != 0)) ||
   ! grep -q '^groupcastd: summary group=g in=1 out=1 errors=0 overflow=0 ' first.out ||
-  ! grep -q '^groupcastd: summary total in=1 out=1 .* errors=0 overflow=0$' first.out; then
+  ! grep -q '^groupcastd: summary total in=1 out=1 .* errors=0 overflow=0 unsent=0$' first.out; then
   fail "clean stop (status $status)" first.out first.err
 else
   echo "ok: clean stop with a summary"

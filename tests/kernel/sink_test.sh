@@ -132,6 +132,30 @@ sleep 0.3
 wait $other || fail "the watched program" "$dir/other.log"
 check "a recipient of another program is watched" 0 received=400 lost=0 corrupt=0 duplicate=0
 
+# A raw socket, because the kernel never sends a wrong one.
+send_with_checksum() {
+  python3 - "$1" <<'PYTHON'
+import socket, struct, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP)
+payload = b'whole'
+s.sendto(struct.pack('!4H', 9, 5001, 8 + len(payload), int(sys.argv[1], 0)) + payload, ('198.19.1.1', 0))
+PYTHON
+}
+start_sink --watch 198.19.1.1:5001 --idle 0.3
+send_with_checksum 0x1234
+check "a watched datagram with a wrong checksum" 1 received=1 corrupt=1
+
+# Not received, but the wire did not lose it.
+start_sink --recipients 198.19.1.1-198.19.1.2:5001 --idle 0.3
+send_with_checksum 0x1234
+"$send" --recipients 198.19.1.1-198.19.1.2:5001 --count 10 >/dev/null
+check "a datagram with a wrong checksum" 0 received=20 lost=0
+grep -q '"checksum_errors": 1' "$dir/report.json" || fail "it is told" "$dir/report.json"
+
+start_sink --recipients 198.19.1.1-198.19.1.200:5001 --join-late --seconds 1
+"$send" --recipients 198.19.1.1-198.19.1.200:5001 --count 400 --rate 200 >/dev/null
+check "an end in the middle of a stream" 0 lost=0 corrupt=0 duplicate=0
+
 start_sink "${ten[@]}"
 kill -TERM $sink_pid
 check "nothing came: a SIGTERM ends it, and that is no success" 1 received=0 lost=0
@@ -168,10 +192,11 @@ send_rtp "" "" ""
 check "a datagram that the reference lacks is unknown" 1 received=2000 unknown=2 lost=0
 
 for arguments in "" "--recipients 198.19.1.1" "--recipients 203.0.113.1:5004" "--watch nowhere" \
-  "--recipients 198.19.1.1:5004 --json"; do
+  "--recipients 198.19.1.1:5004 --json" "--recipients 198.19.1.1:5004 --expect -1" \
+  "--recipients 198.19.1.1:5004 --seconds nan" "--recipients-file /"; do
   # Unquoted on purpose: several arguments.
   status=0
-  "$sink" $arguments >"$dir/sink.log" 2>&1 || status=$?
+  timeout 5 "$sink" $arguments >"$dir/sink.log" 2>&1 || status=$?
   if [[ $status != 2 || ! -s $dir/sink.log ]]; then
     fail "\"$arguments\" ended with $status" "$dir/sink.log"
   fi

@@ -61,7 +61,7 @@ TEST_F(ConfigTest, SmallestFileHasDefaults) {
   EXPECT_EQ(config->path, path_);
   EXPECT_TRUE(config->lcores.empty());
   EXPECT_EQ(config->hugepages, Hugepages::kAuto);
-  EXPECT_EQ(config->memory_mib, 0u);
+  EXPECT_EQ(config->memory_mib, 512u);
   EXPECT_EQ(config->idle, Idle::kAdaptive);
   EXPECT_EQ(config->resolve_wait_ms, 250u);
   EXPECT_EQ(config->routes, 131072u);
@@ -114,7 +114,7 @@ groups: anything
   EXPECT_EQ(config->ports[0].tx_descriptors, 2048);
   EXPECT_EQ(config->ports[0].copybreak, 0);
   EXPECT_EQ(config->ports[0].tx_offloads->size(), 2u);
-  EXPECT_EQ(config->ports[0].line, 8);
+  EXPECT_EQ(config->ports[0].line, 10);
   ASSERT_TRUE(config->ports[1].fixed.has_value());
   const StaticInterface& fixed = *config->ports[1].fixed;
   EXPECT_EQ(fixed.mtu, 9000);

@@ -20,7 +20,7 @@ constexpr uint32_t kLoopback = 0x7f000000;
 
 class Recorder : public Verifier {
  public:
-  explicit Recorder(size_t recipients) : Verifier(recipients) {}
+  explicit Recorder(size_t recipients) : Verifier(recipients, 0) {}
   void Datagram(uint32_t recipient, std::span<const uint8_t> bytes, uint64_t) override {
     ++counts_[recipient].received;
     got[recipient].assign(bytes.begin(), bytes.end());

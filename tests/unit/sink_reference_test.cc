@@ -54,6 +54,51 @@ TEST(ReferenceVerifier, ASoundStreamPassesOverSequenceWraps) {
   EXPECT_EQ(verifier.references(), 135'000u);
 }
 
+TEST(ReferenceVerifier, TheEndOfARunCutsNoGroupcastInTwo) {
+  ReferenceVerifier verifier(kRecipients, kWindow);
+  verifier.Reference(Rtp(0));
+  ToAll(&verifier, Rtp(0));
+  verifier.Reference(Rtp(1));
+  verifier.Datagram(0, Rtp(1), 0);
+  verifier.Datagram(0, Rtp(2), 0);  // before its reference
+  verifier.Close();
+  for (uint64_t position : {2, 3}) verifier.Reference(Rtp(position));
+  for (uint64_t position : {1, 2, 3}) {
+    for (uint32_t i : {1, 2}) verifier.Datagram(i, Rtp(position), 0);
+  }
+  verifier.Finish();
+  for (const RecipientCounts& counts : verifier.counts()) {
+    EXPECT_TRUE(counts.Sound());
+    EXPECT_EQ(counts.received, 3u);
+  }
+}
+
+TEST(ReferenceVerifier, DamagedHeadersTakeNoPlaceOfTheReference) {
+  ReferenceVerifier verifier(kRecipients, kWindow);
+  for (uint32_t i = 0; i < 2 * ReferenceVerifier::kMaxStreams; ++i) {
+    verifier.Datagram(0, Rtp(0, 0xbad00000 + i), 0);
+  }
+  for (uint64_t position = 0; position < 10; ++position) {
+    verifier.Reference(Rtp(position));
+    ToAll(&verifier, Rtp(position));
+  }
+  verifier.Finish();
+  EXPECT_EQ(verifier.references(), 10u);
+  EXPECT_EQ(verifier.counts()[0].unknown, 2 * ReferenceVerifier::kMaxStreams);
+  EXPECT_EQ(verifier.counts()[0].distinct, 10u);
+  EXPECT_TRUE(verifier.counts()[1].Sound());
+}
+
+TEST(ReferenceVerifier, FewerThanExpectedAreLost) {
+  ReferenceVerifier verifier(kRecipients, kWindow, 12);
+  for (uint64_t position = 0; position < 10; ++position) {
+    verifier.Reference(Rtp(position));
+    ToAll(&verifier, Rtp(position));
+  }
+  verifier.Finish();
+  for (const RecipientCounts& counts : verifier.counts()) EXPECT_EQ(counts.lost, 2u);
+}
+
 TEST(ReferenceVerifier, LossDuplicatesCorruptionAndTheUnknownAreTold) {
   ReferenceVerifier verifier(kRecipients, kWindow);
   for (uint64_t position = 0; position < 100; ++position) {

@@ -33,6 +33,23 @@ std::vector<uint8_t> Datagram(const Recipient& to, const Identity& identity, siz
   return bytes;
 }
 
+// A run that ends in the middle of a groupcast waits for the rest of it, and for nothing newer.
+TEST(StreamVerifier, TheEndOfARunCutsNoGroupcastInTwo) {
+  StreamVerifier verifier(kRecipients, {});
+  for (uint32_t i = 0; i < 3; ++i) verifier.Datagram(i, Datagram(kRecipients[i], {1, 0}, 100), 0);
+  verifier.Datagram(0, Datagram(kRecipients[0], {1, 1}, 100), 0);
+  verifier.Close();
+  EXPECT_EQ(verifier.Missing(), 2u);
+  verifier.Datagram(1, Datagram(kRecipients[1], {1, 1}, 100), 0);
+  verifier.Datagram(0, Datagram(kRecipients[0], {1, 2}, 100), 0);
+  verifier.Datagram(2, Datagram(kRecipients[2], {1, 1}, 100), 0);
+  verifier.Finish();
+  for (const RecipientCounts& counts : verifier.counts()) {
+    EXPECT_TRUE(counts.Sound());
+    EXPECT_EQ(counts.received, 2u);
+  }
+}
+
 TEST(SequenceWindow, AgreesWithASetOnRandomOrder) {
   std::mt19937_64 random(1);
   SequenceWindow window;

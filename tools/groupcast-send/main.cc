@@ -15,6 +15,8 @@
 #include <cstring>
 #include <exception>
 #include <fstream>
+#include <limits>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <thread>
@@ -24,6 +26,7 @@
 #include "absl/strings/str_format.h"
 #include "groupcast/sendgroup.h"
 #include "groupcast/statistics.h"
+#include "tools/command_line.h"
 #include "tools/groupcast-send/sender.h"
 #include "tools/recipients.h"
 #include "tools/test_stream.h"
@@ -65,20 +68,24 @@ void DefineOptions(Options* options, CLI::App* app) {
       ->check(CLI::Range(0, 65535));
   app->add_option("--append", plan.append_bytes, "Length of each private part behind it, in bytes")
       ->check(CLI::Range(0, 65535));
-  app->add_option("--count", plan.groupcasts, "Groupcasts by each thread")->capture_default_str();
+  app->add_option("--count", plan.groupcasts, "Groupcasts by each thread")
+      ->check(CLI::Range(int64_t{0}, std::numeric_limits<int64_t>::max()))
+      ->capture_default_str();
   app->add_option("--rate", options->rate,
                   "Groupcasts a second by all threads together (default: as fast as it goes)")
-      ->check(CLI::PositiveNumber);
+      ->check(NumberFrom(1e-6, 1e9));
   app->add_option("--source", options->source, "ADDR:PORT to bind the socket to");
   app->add_flag("--dontwait", options->dontwait, "Send with MSG_DONTWAIT");
   app->add_option("--threads", options->threads,
                   "Threads that send on the one socket, each its own stream")
       ->check(CLI::Range(1, 1024));
   app->add_option("--stream", plan.first_stream, "Number of the first thread's stream")
+      ->check(CLI::Range(uint32_t{0}, UINT32_MAX - 1024))
       ->capture_default_str();
   app->add_option("--end-markers", plan.end_markers,
                   "Groupcasts at the end that tell the sink where it is; they are sent on top of "
                   "--count and not reported")
+      ->check(CLI::Range(0, 1000))
       ->capture_default_str();
   app->add_option("--peer", options->peer,
                   "What to send with, for comparison: sendgroup (the default), sendmsg or sendmmsg")
@@ -164,12 +171,14 @@ void PrintResult(const Result& result) {
 Result SendAll(const SendPlan& plan, unsigned threads, int socket) {
   Result result;
   std::vector<SendCounts> counts(threads);
+  std::vector<std::unique_ptr<Sender>> senders;
+  for (unsigned i = 0; i < threads; ++i) {
+    senders.push_back(std::make_unique<Sender>(plan, plan.first_stream + i, socket));
+  }
   std::vector<std::thread> running;
   const auto started = std::chrono::steady_clock::now();
   for (unsigned i = 0; i < threads; ++i) {
-    running.emplace_back([&plan, &counts, socket, i] {
-      counts[i] = Sender(plan, plan.first_stream + i, socket).Run(&stop_requested);
-    });
+    running.emplace_back([&counts, &senders, i] { counts[i] = senders[i]->Run(&stop_requested); });
   }
   for (std::thread& thread : running) thread.join();
   result.seconds =
@@ -194,7 +203,7 @@ int Send(Options options) {
   Recipient source;
   if (!options.source.empty()) {
     const auto parsed = ParseRecipient(options.source);
-    if (!parsed.ok()) return Fail(std::string(parsed.status().message()));
+    if (!parsed.ok()) return Fail("--source " + std::string(parsed.status().message()));
     source = *parsed;
   }
   const int socket_fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);

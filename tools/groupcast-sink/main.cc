@@ -9,6 +9,7 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <limits>
 #include <memory>
 #include <string>
 #include <utility>
@@ -16,6 +17,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_format.h"
+#include "tools/command_line.h"
 #include "tools/groupcast-sink/receiver.h"
 #include "tools/groupcast-sink/reference_verifier.h"
 #include "tools/groupcast-sink/report.h"
@@ -58,14 +60,19 @@ void DefineOptions(Options* options, CLI::App* app) {
                   "ADDR:PORT of a recipient that another program here receives: its datagrams are "
                   "verified on their way in (packet socket, needs root). Repeatable");
   app->add_option("--prepend", options->stream.prepend_bytes,
-                  "Length of the private part before the shared one, in bytes");
+                  "Length of the private part before the shared one, in bytes")
+      ->check(CLI::Range(0, 65507));
   app->add_option("--append", options->stream.append_bytes,
-                  "Length of the private part behind the shared one, in bytes");
+                  "Length of the private part behind the shared one, in bytes")
+      ->check(CLI::Range(0, 65507));
   app->add_option("--expect", options->stream.datagrams,
-                  "End when each recipient has N different datagrams; fewer are lost");
-  app->add_option("--seconds", options->seconds, "End after so many seconds");
+                  "End when each recipient has N different datagrams; fewer are lost")
+      ->check(CLI::Range(int64_t{1}, std::numeric_limits<int64_t>::max()));
+  app->add_option("--seconds", options->seconds, "End after so many seconds")
+      ->check(NumberFrom(0, 1e9));
   app->add_option("--idle", options->idle_seconds,
-                  "End when nothing has come for so many seconds, once something has");
+                  "End when nothing has come for so many seconds, once something has")
+      ->check(NumberFrom(0, 1e9));
   app->add_flag("--join-late", options->stream.join_late,
                 "The streams run already: what was before their first datagram here is not lost");
   app->add_flag("--partial", options->stream.partial,
@@ -101,12 +108,16 @@ absl::StatusOr<ReceiverConfig> ToReceiverConfig(const Options& options) {
   }
   for (const std::string& watched : options.watched) {
     auto recipient = ParseRecipient(watched);
-    if (!recipient.ok()) return recipient.status();
+    if (!recipient.ok()) {
+      return absl::InvalidArgumentError(absl::StrCat("--watch ", recipient.status().message()));
+    }
     config.watched.push_back(*recipient);
   }
   if (!options.reference.empty()) {
     auto reference = ParseRecipient(options.reference);
-    if (!reference.ok()) return reference.status();
+    if (!reference.ok()) {
+      return absl::InvalidArgumentError(absl::StrCat("--reference ", reference.status().message()));
+    }
     config.reference = *reference;
     if ((options.reference_window & (options.reference_window - 1)) != 0) {
       return absl::InvalidArgumentError(
@@ -120,7 +131,7 @@ absl::StatusOr<ReceiverConfig> ToReceiverConfig(const Options& options) {
 // One run, from the first to the last datagram.
 class Run {
  public:
-  Run(const Options& options, const Verifier& verifier, Receiver* receiver)
+  Run(const Options& options, Verifier* verifier, Receiver* receiver)
       : options_(options), verifier_(verifier), receiver_(receiver), started_(Clock::now()) {}
 
   void UntilEnd() {
@@ -132,9 +143,12 @@ class Run {
         next_progress += std::chrono::seconds(1);
       }
     }
-    // What is in the sockets already has arrived. Bounded: a stream may still run.
+    // What is in the sockets has arrived, and what was sent of a groupcast that some have seen is
+    // on its way. Bounded: a stream may still run.
+    verifier_->Close();
+    const Clock::time_point earliest = now_ + std::chrono::milliseconds(100);
     const Clock::time_point latest = now_ + std::chrono::seconds(1);
-    while (Poll(0) > 0 && now_ < latest) {
+    while ((Poll(10) > 0 || now_ < earliest) && now_ < latest) {
     }
   }
 
@@ -163,25 +177,25 @@ class Run {
 
   // Looks at a recipient again only until it has all: the rest of the loop is never repeated.
   bool AllHave(uint64_t datagrams) {
-    const std::vector<RecipientCounts>& counts = verifier_.counts();
+    const std::vector<RecipientCounts>& counts = verifier_->counts();
     while (complete_ < counts.size() && counts[complete_].distinct >= datagrams) ++complete_;
     return complete_ == counts.size();
   }
 
   void PrintProgress() {
     RecipientCounts total;
-    for (const RecipientCounts& counts : verifier_.counts()) total.Add(counts);
+    for (const RecipientCounts& counts : verifier_->counts()) total.Add(counts);
     absl::PrintF(
         "groupcast-sink: %.0f s received=%d missing=%d corrupt=%d duplicate=%d unknown=%d "
         "own_buffer_drops=%d datagrams_per_second=%d\n",
-        Seconds(now_ - started_), total.received, verifier_.Missing(), total.corrupt,
+        Seconds(now_ - started_), total.received, verifier_->Missing(), total.corrupt,
         total.duplicate, total.unknown, receiver_->OwnBufferDrops(), total.received - reported_);
     fflush(stdout);
     reported_ = total.received;
   }
 
   const Options& options_;
-  const Verifier& verifier_;
+  Verifier* const verifier_;
   Receiver* const receiver_;
   const Clock::time_point started_;
   Clock::time_point now_ = started_;
@@ -210,8 +224,8 @@ int Sink(const Options& options) {
   std::unique_ptr<ReferenceVerifier> foreign;
   Verifier* verifier;
   if (report.with_reference) {
-    foreign =
-        std::make_unique<ReferenceVerifier>(report.recipients.size(), options.reference_window);
+    foreign = std::make_unique<ReferenceVerifier>(
+        report.recipients.size(), options.reference_window, options.stream.datagrams);
     verifier = foreign.get();
   } else {
     own = std::make_unique<StreamVerifier>(report.recipients, options.stream);
@@ -224,7 +238,7 @@ int Sink(const Options& options) {
                (*receiver)->sockets());
   fflush(stdout);
 
-  Run run(options, *verifier, receiver->get());
+  Run run(options, verifier, receiver->get());
   run.UntilEnd();
 
   verifier->Finish();

@@ -38,7 +38,7 @@ class Receiver {
   // first. Returns the number of datagrams read.
   size_t Poll(int timeout_ms);
 
-  // Dropped because one of our own sockets was full (or, seldom, for a filter's reasons).
+  // Dropped by our own sockets: because one was full, or for a wrong UDP checksum.
   uint64_t OwnBufferDrops() const;
   uint64_t ReferenceDrops() const;
   // Since Create(), in the whole network namespace.
@@ -58,7 +58,7 @@ class Receiver {
   };
 
   static constexpr size_t kBatch = 64;
-  // In place of a recipient's index: the reference, where it shares the recipients' port.
+  // In place of a recipient's index: the reference.
   static constexpr uint32_t kReferenceIndex = UINT32_MAX;
   // Read in a row from one busy socket before the others have their turn.
   static constexpr int kBatchesPerTurn = 4;
@@ -70,10 +70,11 @@ class Receiver {
   size_t Read(const Socket& socket);
   size_t ReadBatch(const Socket& socket);
   void Deliver(const Socket& socket, const mmsghdr& message, const uint8_t* bytes, uint64_t now_ns);
-  void DeliverWatched(const Socket& socket, const uint8_t* packet, size_t read_bytes,
+  void DeliverWatched(const Socket& socket, const mmsghdr& message, const uint8_t* packet,
                       uint64_t now_ns);
 
   Verifier* const verifier_;
+  const size_t max_datagram_bytes_;
   const size_t buffer_bytes_;
   std::vector<Socket> sockets_;
   std::optional<size_t> reference_;                         // its own socket's index in sockets_

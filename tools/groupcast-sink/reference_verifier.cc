@@ -12,11 +12,6 @@ namespace {
 
 constexpr size_t kRtpHeaderBytes = 12;
 
-struct RtpHeader {
-  uint16_t sequence;
-  uint32_t ssrc;
-};
-
 bool IsRtp(std::span<const uint8_t> bytes) {
   return bytes.size() >= kRtpHeaderBytes && bytes[0] >> 6 == 2;
 }
@@ -44,13 +39,33 @@ bool Equal(std::span<const uint8_t> a, std::span<const uint8_t> b) {
 
 }  // namespace
 
-ReferenceVerifier::ReferenceVerifier(size_t recipients, size_t window)
-    : Verifier(recipients), window_(window) {}
+ReferenceVerifier::ReferenceVerifier(size_t recipients, size_t window, uint64_t expected)
+    : Verifier(recipients, expected), window_(window) {}
+
+ReferenceVerifier::Stream* ReferenceVerifier::Find(uint32_t ssrc) {
+  const auto found = std::find_if(streams_.begin(), streams_.end(),
+                                  [ssrc](const auto& stream) { return stream->ssrc == ssrc; });
+  return found == streams_.end() ? nullptr : found->get();
+}
+
+bool ReferenceVerifier::IsKnown(const RtpHeader& rtp) {
+  const Stream* stream = Find(rtp.ssrc);
+  if (stream == nullptr) return false;
+  const uint64_t sequence = Extend(stream->newest, rtp.sequence);
+  const Slot& slot = stream->slots[sequence % window_];
+  return sequence <= stream->newest || (slot.sequence == sequence && !slot.waiting.empty());
+}
+
+void ReferenceVerifier::DropOneWithoutReference() {
+  const auto found = std::find_if(streams_.begin(), streams_.end(),
+                                  [](const auto& stream) { return !stream->has_reference; });
+  if (found == streams_.end()) return;
+  for (Slot& slot : (*found)->slots) GiveUp(&slot);
+  streams_.erase(found);
+}
 
 ReferenceVerifier::Stream* ReferenceVerifier::FindOrAdd(uint32_t ssrc, uint16_t sequence) {
-  for (const auto& stream : streams_) {
-    if (stream->ssrc == ssrc) return stream.get();
-  }
+  if (Stream* stream = Find(ssrc); stream != nullptr) return stream;
   if (streams_.size() == kMaxStreams) return nullptr;
   streams_.push_back(std::make_unique<Stream>());
   Stream* stream = streams_.back().get();
@@ -109,6 +124,7 @@ void ReferenceVerifier::Datagram(uint32_t recipient, std::span<const uint8_t> by
     return;
   }
   RecipientCounts& counts = counts_[recipient];
+  if (closed_ && IsRtp(bytes) && !IsKnown(ReadRtp(bytes))) return;
   ++counts.received;
   if (!IsRtp(bytes)) {
     ++counts.corrupt;
@@ -141,6 +157,8 @@ void ReferenceVerifier::Reference(std::span<const uint8_t> bytes) {
     return;
   }
   const RtpHeader rtp = ReadRtp(bytes);
+  if (closed_ && !IsKnown(rtp)) return;
+  if (streams_.size() == kMaxStreams && Find(rtp.ssrc) == nullptr) DropOneWithoutReference();
   Stream* stream = FindOrAdd(rtp.ssrc, rtp.sequence);
   if (stream == nullptr) {
     ++bad_references_;
@@ -180,10 +198,13 @@ uint64_t ReferenceVerifier::Missing() const {
 void ReferenceVerifier::Finish() {
   for (const auto& stream : streams_) {
     for (Slot& slot : stream->slots) GiveUp(&slot);
-    for (size_t i = 0; i < counts_.size(); ++i) {
-      counts_[i].lost +=
-          stream->references - std::min(stream->references, stream->windows[i].distinct());
+  }
+  for (size_t i = 0; i < counts_.size(); ++i) {
+    uint64_t lost = 0;
+    for (const auto& stream : streams_) {
+      lost += stream->references - std::min(stream->references, stream->windows[i].distinct());
     }
+    SetLost(i, lost);
   }
 }
 

@@ -12,6 +12,11 @@
 
 namespace groupcast {
 
+struct RtpHeader {
+  uint16_t sequence;
+  uint32_t ssrc;
+};
+
 // Verifies a foreign RTP stream (RFC 3550) against a copy that came straight from the producer,
 // byte for byte, by SSRC and sequence. Either may arrive first.
 //
@@ -30,7 +35,7 @@ class ReferenceVerifier : public Verifier {
   static constexpr size_t kMaxWindow = size_t{1} << 14;
 
   // `window`: a power of two up to kMaxWindow.
-  ReferenceVerifier(size_t recipients, size_t window);
+  ReferenceVerifier(size_t recipients, size_t window, uint64_t expected = 0);
 
   void Datagram(uint32_t recipient, std::span<const uint8_t> bytes, uint64_t now_ns) override;
   void Reference(std::span<const uint8_t> bytes) override;
@@ -67,7 +72,12 @@ class ReferenceVerifier : public Verifier {
     std::vector<SequenceWindow> windows;  // by recipient
   };
 
+  Stream* Find(uint32_t ssrc);
+  // Whether the reference, or a recipient that waits for it, has had this packet or a later one.
+  bool IsKnown(const RtpHeader& rtp);
   Stream* FindOrAdd(uint32_t ssrc, uint16_t sequence);
+  // Makes room for a stream of the reference: damaged headers may have taken all places.
+  void DropOneWithoutReference();
   // The slot of a sequence near `newest`, emptied if an older one was in it; null if too far away.
   Slot* FindSlot(Stream* stream, uint64_t sequence);
   void Judge(Stream* stream, uint32_t recipient, uint64_t sequence, bool equal);

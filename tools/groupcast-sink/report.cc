@@ -55,9 +55,11 @@ void PrintNotes(const Report& report, FILE* out) {
   }
   if (report.own_buffer_drops > 0) {
     absl::FPrintF(out,
-                  "%d datagrams were dropped by this program's own full socket buffers, not by the "
-                  "wire: raise --receive-buffer\n",
-                  report.own_buffer_drops);
+                  "%d datagrams were dropped by this program's own sockets, not by the wire%s\n",
+                  report.own_buffer_drops,
+                  report.checksum_errors == 0
+                      ? ": their buffers were full, raise --receive-buffer"
+                      : ": full buffers (--receive-buffer), or the wrong checksums below");
   }
   if (report.checksum_errors > 0) {
     absl::FPrintF(out, "%d datagrams had a wrong UDP checksum (in this network namespace)\n",

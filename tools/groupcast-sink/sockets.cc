@@ -101,6 +101,10 @@ absl::StatusOr<FileDescriptor> OpenWatchSocket(const Recipient& recipient,
   if (setsockopt(socket_fd.get(), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) != 0) {
     return ErrnoStatus(errno, absl::StrCat("filter for ", ToString(recipient)), "is BPF disabled?");
   }
+  const int on = 1;
+  if (setsockopt(socket_fd.get(), SOL_PACKET, PACKET_AUXDATA, &on, sizeof(on)) != 0) {
+    return ErrnoStatus(errno, "PACKET_AUXDATA", "this kernel is too old");
+  }
   sockaddr_ll address = {};
   address.sll_family = AF_PACKET;
   address.sll_protocol = htons(ETH_P_IP);

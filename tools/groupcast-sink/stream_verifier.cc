@@ -17,7 +17,7 @@ using test_stream::PrivatePart;
 
 StreamVerifier::StreamVerifier(std::vector<Recipient> recipients,
                                const StreamExpectations& expectations)
-    : Verifier(recipients.size()),
+    : Verifier(recipients.size(), expectations.datagrams),
       recipients_(std::move(recipients)),
       expectations_(expectations) {}
 
@@ -92,6 +92,7 @@ void StreamVerifier::Datagram(uint32_t recipient, std::span<const uint8_t> bytes
       ++counts.corrupt;
       return;
     }
+    if (closed_ && identity.sequence >= stream->end) return;
     if (identity.end) {
       stream->end = std::max(stream->end, identity.sequence);
       stream->marked = true;
@@ -151,9 +152,7 @@ void StreamVerifier::Finish() {
       const uint64_t expected = Expected(*stream, window);
       lost += expected - std::min(expected, window.distinct());
     }
-    const uint64_t short_of_expected =
-        expectations_.datagrams - std::min(expectations_.datagrams, counts_[i].distinct);
-    counts_[i].lost = std::max(lost, short_of_expected);
+    SetLost(i, lost);
   }
 }
 

@@ -18,8 +18,7 @@ namespace groupcast {
 struct StreamExpectations {
   size_t prepend_bytes = 0;
   size_t append_bytes = 0;
-  // Datagrams that each recipient gets over all streams; 0: what the streams themselves say.
-  uint64_t datagrams = 0;
+  uint64_t datagrams = 0;  // as Verifier's `expected`
   // The streams ran before we listened: nothing before the first sequence seen is lost.
   bool join_late = false;
   // A recipient that got nothing of a stream is not a member of it.

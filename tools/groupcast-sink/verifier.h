@@ -2,6 +2,7 @@
 // Copyright (c) 2026 the Groupcast authors
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -56,7 +57,9 @@ struct StreamSummary {
 // Judges each datagram. One thread; no allocation per datagram in the steady state.
 class Verifier {
  public:
-  explicit Verifier(size_t recipients) : counts_(recipients) {}
+  // `expected`: different datagrams that each recipient gets over all streams; fewer are lost. 0:
+  // what the streams themselves say.
+  Verifier(size_t recipients, uint64_t expected) : counts_(recipients), expected_(expected) {}
   virtual ~Verifier() = default;
 
   // A datagram that arrived for the recipient with this index. `now_ns`: CLOCK_MONOTONIC.
@@ -68,13 +71,17 @@ class Verifier {
   // Datagrams that at least one recipient or the reference has seen and others have not, now.
   virtual uint64_t Missing() const = 0;
 
+  // From now on only what belongs to a groupcast that was seen already counts: the end of a run in
+  // the middle of a stream cuts no groupcast in two.
+  void Close() { closed_ = true; }
+
   // Nothing more will come: decides what is still open and sets `lost`.
   virtual void Finish() = 0;
 
   virtual std::vector<StreamSummary> Streams() const = 0;
 
-  // A datagram that was cut on its way into our buffer.
-  void Truncated(uint32_t recipient) {
+  // A datagram that is not whole, longer than it may be, or has a wrong checksum.
+  void Unusable(uint32_t recipient) {
     ++counts_[recipient].received;
     ++counts_[recipient].corrupt;
   }
@@ -82,7 +89,16 @@ class Verifier {
   const std::vector<RecipientCounts>& counts() const { return counts_; }
 
  protected:
+  void SetLost(size_t recipient, uint64_t lost_of_streams) {
+    RecipientCounts& counts = counts_[recipient];
+    counts.lost = std::max(lost_of_streams, expected_ - std::min(expected_, counts.distinct));
+  }
+
   std::vector<RecipientCounts> counts_;
+  bool closed_ = false;
+
+ private:
+  const uint64_t expected_;
 };
 
 }  // namespace groupcast

@@ -14,6 +14,7 @@
 
 #include "engine/control/config.h"
 #include "engine/control/config_reader.h"
+#include "tools/groupcastd/loops.h"
 
 namespace groupcast {
 namespace {
@@ -94,17 +95,16 @@ ConfigType<RelayGroup> Members() {
       nullptr};
 }
 
-// Tells members that would send the group its own datagrams again and again.
-void CheckGroup(const ConfigNode&, RelayGroup& group, ConfigErrors& errors) {
-  if (group.ingress.line == 0) return;  // told already
-  for (const ConfiguredAddress& member : group.members) {
-    if (Identity(member.address) != Identity(group.ingress.address)) continue;
+// Tells members by which a group's datagrams would come back to it, as far as the file shows it.
+void CheckLoops(RelayConfig& config, ConfigErrors& errors) {
+  const auto loopback = [](in_addr address) {
+    return ntohl(address.s_addr) >> 24 == IN_LOOPBACKNET;
+  };
+  for (const Loop& loop : FindLoops(config.groups, loopback)) {
     ConfigNode at;
-    at.line = member.line;
-    at.column = member.column;
-    errors.Add(at, "members",
-               absl::StrCat("'", member.ToString(),
-                            "' is the group's own ingress: each datagram would come back"));
+    at.line = loop.member->line;
+    at.column = loop.member->column;
+    errors.Add(at, "members", loop.text);
   }
 }
 
@@ -161,18 +161,21 @@ void CheckNames(const ConfigNode& node, ConfigErrors& errors) {
 ConfigTable<RelayGroup> GroupTable() {
   using G = RelayGroup;
   return {
-      .keys = {{"name", Value(&G::name, "text", kNameAllowed, ReadName), "",
-                "what messages and statistics call the group", true},
-               {"ingress", Value(&G::ingress, "address", "ADDR:PORT", ReadIngress), "",
-                "where its datagrams are received; 0.0.0.0 for every address of this host", true},
-               {"source", Value(&G::source, "address", "ADDR or ADDR:PORT", ReadSource), "",
-                "where they are sent from; may be the ingress", false, "chosen by the kernel"},
-               {"ttl", Integer(&G::ttl, 1, 255), "hops", "time to live of what is sent", false,
-                "the kernel's"},
-               {"tos", Integer(&G::tos, 0, 255), "", "type of service byte of what is sent", false,
-                "0"},
-               {"members", Members(), "", "who receives a copy of each datagram", true}},
-      .check = CheckGroup};
+      .keys =
+          {{"name", Value(&G::name, "text", kNameAllowed, ReadName), "",
+            "what messages and statistics call the group", true},
+           {"ingress", Value(&G::ingress, "address", "ADDR:PORT", ReadIngress), "",
+            "where its datagrams are received; 0.0.0.0 for every address of this host", true},
+           {"source", Value(&G::source, "address", "ADDR or ADDR:PORT", ReadSource), "",
+            "where they are sent from; may be the ingress, but then members' answers to it go to "
+            "the whole group",
+            false, "chosen by the kernel"},
+           {"ttl", Integer(&G::ttl, 1, 255), "hops", "time to live of what is sent", false,
+            "the kernel's"},
+           {"tos", Integer(&G::tos, 0, 255), "", "type of service byte of what is sent", false,
+            "0"},
+           {"members", Members(), "", "who receives a copy of each datagram", true}},
+      .check = nullptr};
 }
 
 ConfigTable<RelayConfig> RelayTable() {
@@ -180,9 +183,12 @@ ConfigTable<RelayConfig> RelayTable() {
                     "what is relayed, and to whom", true}},
           .passed_over = EngineConfigKeys(),
           .check = [](const ConfigNode& node, RelayConfig& config, ConfigErrors& errors) {
-            config.has_ports = FindValue(node, "ports") != nullptr;
+            for (const std::string& key : EngineConfigKeys()) {
+              config.has_engine |= FindValue(node, key) != nullptr;
+            }
             CheckNames(node, errors);
             CheckGroups(node, config, errors);
+            CheckLoops(config, errors);
           }};
 }
 

@@ -32,7 +32,7 @@ struct RelayGroup {
 
 struct RelayConfig {
   std::string path;
-  bool has_ports = false;  // else there is no engine: everything goes by the kernel
+  bool has_engine = false;  // has keys of the engine; else everything goes by the kernel
   std::vector<RelayGroup> groups;
 };
 

@@ -11,6 +11,8 @@
 #include <string>
 
 #include "engine/control/config.h"
+#include "engine/control/host_check.h"
+#include "tools/command_line.h"
 #include "tools/groupcastd/config.h"
 #include "tools/groupcastd/relay.h"
 
@@ -27,8 +29,16 @@ void Complain(const std::string& text) { std::fprintf(stderr, "%s\n", text.c_str
 std::string ConfigurationErrors(const std::string& path, RelayConfig& config) {
   const absl::Status relay = LoadRelayConfig(path, config);
   std::string engine;
-  if (config.has_ports && groupcast_check(path.c_str()) != 0) engine = groupcast_last_error();
+  if (config.has_engine && groupcast_check(path.c_str()) != 0) engine = groupcast_last_error();
   return MergeErrors(path, std::string(relay.message()), engine);
+}
+
+// What the engine's ports name and this host has not.
+std::string MissingDevices(const RelayConfig& config) {
+  if (!config.has_engine) return "";
+  const absl::StatusOr<EngineConfig> engine = LoadEngineConfig(config.path);
+  if (!engine.ok()) return std::string(engine.status().message());
+  return std::string(CheckHost(*engine).message());
 }
 
 // Two descriptors per group, and what DPDK needs.
@@ -51,13 +61,15 @@ int Run(const RelayConfig& config, double stats_period_s) {
   const FileDescriptor stop(signalfd(-1, &stop_signals, SFD_CLOEXEC));
   RaiseOpenFiles();
 
-  // Sockets first: what another program holds is found out before the engine starts.
+  // What this host lacks or another program holds is found out before the engine starts.
   absl::StatusOr<std::unique_ptr<Relay>> relay = Relay::Open(config);
-  if (!relay.ok()) {
-    Complain(std::string(relay.status().message()));
+  const std::string missing =
+      MergeErrors(config.path, std::string(relay.status().message()), MissingDevices(config));
+  if (!missing.empty()) {
+    Complain(missing);
     return kStartFailed;
   }
-  if (!config.has_ports) {
+  if (!config.has_engine) {
     std::printf("groupcastd: %s has no 'ports': everything goes by the kernel\n",
                 config.path.c_str());
   } else if (groupcast_attach(config.path.c_str()) != 0) {
@@ -75,7 +87,7 @@ int Run(const RelayConfig& config, double stats_period_s) {
     Complain("groupcastd: " + std::string(relayed.message()));
     result = kStartFailed;
   }
-  if (config.has_ports && groupcast_detach() != 0) {
+  if (config.has_engine && groupcast_detach() != 0) {
     Complain(groupcast_last_error());
     result = kStartFailed;
   }
@@ -89,9 +101,9 @@ int Main(int argc, char** argv) {
   bool check_only = false;
   double stats_period_s = 1;
   app.add_option("FILE", path, "configuration: the engine's keys and 'groups'")->required();
-  app.add_flag("--check", check_only, "read and check the configuration, start nothing");
+  app.add_flag("--check", check_only, "read and check the file, not this host; start nothing");
   app.add_option("--stats-period", stats_period_s, "seconds between lines of statistics; 0: none")
-      ->check(CLI::Range(0.0, 86400.0))
+      ->check(NumberFrom(0, 86400))
       ->capture_default_str();
   app.add_flag_callback(
       "--help-config",

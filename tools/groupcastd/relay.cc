@@ -10,19 +10,23 @@
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cmath>
 #include <cstdio>
 #include <cstring>
 #include <ctime>
 
+#include "tools/groupcastd/loops.h"
+
 namespace groupcast {
 namespace {
 
-constexpr size_t kBatch = 32;                // datagrams of a group before the next one's turn
+constexpr size_t kBatch = 32;                // datagrams of a group before the next one's turn,
+constexpr size_t kMostPerTurn = 16384;       // or fewer for large groups: recipients in all
 constexpr size_t kMaxDatagramBytes = 65536;  // more than UDP over IPv4 can carry
-constexpr int kMaxEvents = 64;
-constexpr double kDrainS = 1;  // as long as the engine drains when it stops
+constexpr double kDrainS = 1;                // as long as the engine drains when it stops
+constexpr double kDiscardS = 0.25;           // to count what is left then
 
 double Now() {
   timespec now;
@@ -30,12 +34,12 @@ double Now() {
   return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
 }
 
-// Statistics are for watching: a terminal or pipe that takes no more must not stop the relay.
-void WriteUnlessBlocked(const std::string& line) {
-  pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT, .revents = 0};
+// A terminal or pipe that takes no more must not stop the relay, or keep it from ending.
+void WriteUnlessBlocked(FILE* file, const std::string& line) {
+  pollfd out = {.fd = fileno(file), .events = POLLOUT, .revents = 0};
   if (poll(&out, 1, 0) != 1) return;
-  std::fputs(line.c_str(), stdout);
-  std::fflush(stdout);
+  std::fputs(line.c_str(), file);
+  std::fflush(file);
 }
 
 std::string ErrnoName(int error) {
@@ -101,6 +105,11 @@ absl::StatusOr<std::unique_ptr<Relay>> Relay::Open(const RelayConfig& config) {
       group.recipients->recinfo[i].giov_dest = group_config.members[i].address;
     }
   }
+  // As CheckLoops(), with what only this host knows.
+  for (const Loop& loop : FindLoops(config.groups, IsLocalAddress)) {
+    errors.push_back(absl::StrCat(config.path, ":", loop.member->line, ":", loop.member->column,
+                                  ": members: ", loop.text));
+  }
   if (!errors.empty()) return absl::UnavailableError(absl::StrJoin(errors, "\n"));
   if (smallest_buffer_bytes < kReceiveBufferBytes) {
     absl::FPrintF(stderr,
@@ -132,39 +141,55 @@ absl::Status Relay::Run(int stop, double stats_period_s) {
   }
   double last_s = Now();
   while (true) {
-    epoll_event events[kMaxEvents];
-    const int ready = epoll_wait(epoll.get(), events, kMaxEvents, -1);
+    // One at a time: the kernel puts it behind the others that are ready, so each has its turn.
+    epoll_event event;
+    const int ready = epoll_wait(epoll.get(), &event, 1, -1);
     if (ready < 0 && errno != EINTR) return absl::ErrnoToStatus(errno, "epoll_wait");
-    for (int i = 0; i < ready; ++i) {
-      const uint64_t id = events[i].data.u64;
-      if (id == stop_id) {
-        Drain();
-        return absl::OkStatus();
-      }
-      if (id < groups_.size()) {
-        ReceiveBatch(groups_[id]);
-        continue;
-      }
-      uint64_t expirations;
-      if (read(timer.get(), &expirations, sizeof(expirations)) < 0) continue;
-      const double now_s = Now();
-      WriteStatistics(now_s - last_s);
-      last_s = now_s;
+    if (ready <= 0) continue;
+    const uint64_t id = event.data.u64;
+    if (id == stop_id) {
+      Drain();
+      return absl::OkStatus();
     }
+    if (id < groups_.size()) {
+      ReceiveBatch(groups_[id]);
+      continue;
+    }
+    uint64_t expirations;
+    if (read(timer.get(), &expirations, sizeof(expirations)) < 0) continue;
+    const double now_s = Now();
+    WriteStatistics(now_s - last_s);
+    last_s = now_s;
   }
 }
 
 void Relay::Drain() {
   const double deadline_s = Now() + kDrainS;
   for (Group& group : groups_) {
-    while (ReceiveBatch(group) == kBatch && Now() < deadline_s) {
+    while (Now() < deadline_s && ReceiveBatch(group) == BatchOf(group)) {
+    }
+  }
+  const double discarded_s = Now() + kDiscardS;
+  for (Group& group : groups_) {
+    for (int left = 1; left > 0 && Now() < discarded_s;) {
+      left = Receive(group, kBatch);
+      if (left > 0) group.unsent += static_cast<uint64_t>(left);
     }
   }
 }
 
+size_t Relay::BatchOf(const Group& group) const {
+  const size_t members = std::max<size_t>(group.config->members.size(), 1);
+  return std::clamp<size_t>(kMostPerTurn / members, 1, kBatch);
+}
+
+int Relay::Receive(Group& group, size_t most) {
+  return recvmmsg(group.sockets.ingress.get(), messages_.data(), static_cast<unsigned>(most),
+                  MSG_DONTWAIT, nullptr);
+}
+
 size_t Relay::ReceiveBatch(Group& group) {
-  const int received =
-      recvmmsg(group.sockets.ingress.get(), messages_.data(), kBatch, MSG_DONTWAIT, nullptr);
+  const int received = Receive(group, BatchOf(group));
   for (int i = 0; i < received; ++i) {
     const auto index = static_cast<size_t>(i);
     Send(group, iovecs_[index].iov_base, messages_[index].msg_len);
@@ -204,11 +229,12 @@ void Relay::CountErrors(Group& group, size_t count, int call_errno) {
   }
   for (const auto& [error, first] : fresh) {
     const ConfiguredAddress& member = group.config->members[first.member];
-    absl::FPrintF(stderr,
-                  "groupcastd: group=%s: %s (%s) for %d of %d members, first %s (%s:%d); further "
-                  "ones are counted only\n",
-                  group.config->name, std::strerror(error), ErrnoName(error), first.recipients,
-                  group.errnos.size(), member.ToString(), config_.path, member.line);
+    WriteUnlessBlocked(
+        stderr, absl::StrFormat("groupcastd: group=%s: %s (%s) for %d of %d members, first %s "
+                                "(%s:%d); further ones are counted only\n",
+                                group.config->name, std::strerror(error), ErrnoName(error),
+                                first.recipients, group.errnos.size(), member.ToString(),
+                                config_.path, member.line));
   }
 }
 
@@ -221,6 +247,7 @@ Relay::Totals Relay::Sum() {
     sum.in += group.datagrams_in;
     sum.out += group.datagrams_out;
     sum.errors += group.errors;
+    sum.unsent += group.unsent;
     sum.overflow += group.overflow;
   }
   return sum;
@@ -231,12 +258,14 @@ void Relay::WriteStatistics(double elapsed_s) {
   const auto rate = [&](uint64_t value, uint64_t before) {
     return static_cast<double>(value - before) / elapsed_s;
   };
-  WriteUnlessBlocked(absl::StrFormat(
-      "groupcastd: stats in_per_s=%.0f out_per_s=%.0f in=%d out=%d engine_packets=%d kernel=%d "
-      "errors=%d overflow=%d\n",
-      rate(now.in, last_.in), rate(now.out, last_.out), now.in, now.out,
-      groupcast_counter_value("packets"), groupcast_counter_value("kernel_recipients"), now.errors,
-      now.overflow));
+  WriteUnlessBlocked(
+      stdout,
+      absl::StrFormat(
+          "groupcastd: stats in_per_s=%.0f out_per_s=%.0f in=%d out=%d engine_packets=%d kernel=%d "
+          "errors=%d overflow=%d\n",
+          rate(now.in, last_.in), rate(now.out, last_.out), now.in, now.out,
+          groupcast_counter_value("packets"), groupcast_counter_value("kernel_recipients"),
+          now.errors, now.overflow));
   last_ = now;
 }
 
@@ -247,17 +276,19 @@ void Relay::WriteSummary() {
         absl::StrJoin(group.errors_by_errno, ",", [](std::string* out, const auto& kind) {
           absl::StrAppend(out, ErrnoName(kind.first), ":", kind.second);
         });
-    absl::PrintF(
-        "groupcastd: summary group=%s in=%d out=%d errors=%d overflow=%d bytes=%d "
-        "errnos=%s\n",
-        group.config->name, group.datagrams_in, group.datagrams_out, group.errors, group.overflow,
-        group.bytes_in, kinds.empty() ? "none" : kinds);
+    WriteUnlessBlocked(
+        stdout, absl::StrFormat(
+                    "groupcastd: summary group=%s in=%d out=%d errors=%d overflow=%d unsent=%d "
+                    "bytes=%d errnos=%s\n",
+                    group.config->name, group.datagrams_in, group.datagrams_out, group.errors,
+                    group.overflow, group.unsent, group.bytes_in, kinds.empty() ? "none" : kinds));
   }
-  absl::PrintF(
-      "groupcastd: summary total in=%d out=%d engine_packets=%d kernel=%d errors=%d overflow=%d\n",
-      total.in, total.out, groupcast_counter_value("packets"),
-      groupcast_counter_value("kernel_recipients"), total.errors, total.overflow);
-  std::fflush(stdout);
+  WriteUnlessBlocked(
+      stdout, absl::StrFormat("groupcastd: summary total in=%d out=%d engine_packets=%d kernel=%d "
+                              "errors=%d overflow=%d unsent=%d\n",
+                              total.in, total.out, groupcast_counter_value("packets"),
+                              groupcast_counter_value("kernel_recipients"), total.errors,
+                              total.overflow, total.unsent));
 }
 
 }  // namespace groupcast

@@ -27,7 +27,8 @@ class Relay {
   static absl::StatusOr<std::unique_ptr<Relay>> Open(const RelayConfig& config);
 
   // Relays until `stop` becomes readable (a signalfd), and then for at most a second what the
-  // ingress sockets hold. Writes a line of statistics each period, none if it is 0.
+  // ingress sockets hold; what is left there is counted as unsent. Writes a line of statistics each
+  // period, none if it is 0. What it writes to a terminal or pipe that takes nothing is dropped.
   absl::Status Run(int stop, double stats_period_s);
 
   // Writes the summary of each group and the total; after the engine was detached.
@@ -47,6 +48,7 @@ class Relay {
     uint64_t bytes_in = 0;
     uint64_t datagrams_out = 0;
     uint64_t errors = 0;
+    uint64_t unsent = 0;        // received when it stopped, and sent to nobody
     uint64_t overflow = 0;      // lost in the ingress socket's buffer
     uint32_t last_dropped = 0;  // as DroppedDatagrams() said
     std::map<int, uint64_t> errors_by_errno;
@@ -56,11 +58,14 @@ class Relay {
     uint64_t in = 0;
     uint64_t out = 0;
     uint64_t errors = 0;
+    uint64_t unsent = 0;
     uint64_t overflow = 0;
   };
 
   explicit Relay(const RelayConfig& config);
 
+  size_t BatchOf(const Group& group) const;
+  int Receive(Group& group, size_t most);
   size_t ReceiveBatch(Group& group);  // how many datagrams
   void Drain();
   void Send(Group& group, void* payload, size_t length_bytes);

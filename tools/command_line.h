@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 the Groupcast authors
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+
+namespace groupcast {
+
+// A number from `least` to `most`. CLI::Range lets "nan" pass.
+inline CLI::Validator NumberFrom(double least, double most) {
+  const std::string allowed =
+      "a number from " + CLI::detail::to_string(least) + " to " + CLI::detail::to_string(most);
+  return CLI::Validator(
+      [=](std::string& text) {
+        double number = 0;
+        const bool fits =
+            CLI::detail::lexical_cast(text, number) && number >= least && number <= most;
+        return fits ? std::string() : text + " is not " + allowed;
+      },
+      "NUMBER");
+}
+
+}  // namespace groupcast
