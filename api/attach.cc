@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstdlib>
 #include <memory>
@@ -19,10 +20,12 @@ namespace {
 
 thread_local std::string last_error;
 
-std::mutex& AttachMutex() {
-  static auto* mutex = new std::mutex;
-  return *mutex;
+std::atomic<std::mutex*>& AttachMutexPlace() {
+  static std::atomic<std::mutex*> mutex{new std::mutex};
+  return mutex;
 }
+
+std::mutex& AttachMutex() { return *AttachMutexPlace().load(std::memory_order_relaxed); }
 
 int Failed(int error, std::string text) {
   last_error = std::move(text);
@@ -59,7 +62,11 @@ int Failed(const absl::Status& status) {
 }
 
 // The child has the parent's engine memory but none of its threads: there it counts as detached.
-void ForgetEngineInChild() { AttachedEngine().store(nullptr, std::memory_order_relaxed); }
+// Nor has it the thread that may have held the mutex.
+void ForgetEngineInChild() {
+  AttachedEngine().store(nullptr, std::memory_order_relaxed);
+  AttachMutexPlace().store(new std::mutex, std::memory_order_relaxed);
+}
 
 void AddTotals(const Engine& engine) {
   for (size_t i = 0; i < kCounters; i++) {
@@ -84,6 +91,8 @@ void DetachAtExit() { StopAttached(); }
 
 int Attach(const char* file) {
   if (file == nullptr) return Failed(EINVAL, "groupcast_attach: file is null");
+  static std::once_flag before;
+  std::call_once(before, [] { pthread_atfork(nullptr, nullptr, ForgetEngineInChild); });
   const std::lock_guard lock(AttachMutex());
   if (AttachedEngine().load() != nullptr) {
     return Failed(EBUSY, "an engine is attached already; call groupcast_detach() first");
@@ -92,12 +101,9 @@ int Attach(const char* file) {
   if (!config.ok()) return Failed(config.status());
   auto engine = Engine::Start(*config);
   if (!engine.ok()) return Failed(engine.status());
-  static std::once_flag once;
-  std::call_once(once, [] {
-    pthread_atfork(nullptr, nullptr, ForgetEngineInChild);
-    // An engine that still runs while static objects are destroyed would use them.
-    std::atexit(DetachAtExit);
-  });
+  static std::once_flag after;
+  // An engine that still runs while static objects are destroyed would use them.
+  std::call_once(after, [] { std::atexit(DetachAtExit); });
   AttachedEngine().store(engine->release(), std::memory_order_seq_cst);
   return 0;
 }

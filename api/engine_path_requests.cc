@@ -71,7 +71,13 @@ void EnginePath::Post(uint16_t port, size_t lcore, std::vector<Staged>* staged) 
     }
     Request* request = Build(port, lcore, left.first(n), private_len);
     if (request == nullptr) {
-      for (const Staged& s : left) Fail(s.index, EAGAIN);
+      for (const Staged& s : left) {
+        if (use_.engine()->stopping()) {
+          ToKernel(s.index, Counter::kKernelStopped, true);
+        } else {
+          Fail(s.index, EAGAIN);
+        }
+      }
       break;
     }
     engine_recipients_ += n;
@@ -86,7 +92,8 @@ Request* EnginePath::Build(uint16_t port, size_t lcore, std::span<const Staged> 
   const auto n = static_cast<uint16_t>(staged.size());
   Request* request = nullptr;
   while (!PutPayload() || (request = channel_.Allocate(lcore, n, private_len)) == nullptr) {
-    if (nonblocking_) return nullptr;
+    // A stopping engine may not get room any more: drivers release with later traffic.
+    if (nonblocking_ || use_.engine()->stopping()) return nullptr;
     GatherDone();
     if (!Wait()) return nullptr;
   }

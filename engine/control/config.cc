@@ -41,25 +41,41 @@ std::optional<unsigned> ReadCpu(const ConfigValue& value) {
   return static_cast<unsigned>(*cpu);
 }
 
-// What the engine sets itself, and the key that changes it.
+// What the engine sets itself, with the key that changes it; or what ends or changes the process.
+struct OwnArgument {
+  const char* name;
+  const char* key;  // null: none does
+};
+constexpr OwnArgument kOwnArguments[] = {
+    {"-l", "lcores"},         {"-c", "lcores"},           {"--lcores", "lcores"},
+    {"-m", "memory"},         {"--main-lcore", "lcores"}, {"--socket-mem", "memory"},
+    {"--no-huge", "memory"},  {"--in-memory", "memory"},  {"-a", "ports"},
+    {"-b", "ports"},          {"--vdev", "ports"},        {"--allow", "ports"},
+    {"--block", "ports"},     {"--no-pci", "ports"},      {"-h", nullptr},
+    {"-v", nullptr},          {"--help", nullptr},        {"--version", nullptr},
+    {"--proc-type", nullptr}, {"--file-prefix", nullptr}, {"--no-shconf", nullptr},
+    {"--iova-mode", nullptr}};
+
+// Whether getopt_long() takes `text` for `argument`: short ones may have their value behind them,
+// long ones may be cut short.
+bool Means(const std::string& text, const std::string& argument) {
+  if (text[1] != '-') return text.compare(0, 2, argument) == 0;
+  const std::string name = text.substr(0, text.find_first_of("= "));
+  return argument[1] == '-' && argument.compare(0, name.size(), name) == 0;
+}
+
 std::optional<std::string> ReadEalArgument(const ConfigValue& value) {
-  static const std::map<std::string, std::string> kOwn = {
-      {"-l", "lcores"},        {"-c", "lcores"},
-      {"--lcores", "lcores"},  {"--main-lcore", "lcores"},
-      {"-m", "memory"},        {"--socket-mem", "memory"},
-      {"--no-huge", "memory"}, {"--in-memory", "memory"},
-      {"--vdev", "ports"},     {"-a", "ports"},
-      {"--allow", "ports"},    {"-b", "ports"},
-      {"--block", "ports"},    {"--no-pci", "ports"}};
   auto text = ReadText(value);
   if (!text) return std::nullopt;
   if ((*text)[0] != '-' || *text == "-" || *text == "--") {
     value.Reject("is not an EAL argument; one item is one argument as in '--log-level=8'");
     return std::nullopt;
   }
-  const auto own = kOwn.find(text->substr(0, text->find_first_of("= ")));
-  if (own != kOwn.end()) {
-    value.Reject(absl::StrCat("is set by the engine; use the key '", own->second, "'"));
+  for (const OwnArgument& own : kOwnArguments) {
+    if (!Means(*text, own.name)) continue;
+    value.Reject(own.key == nullptr
+                     ? std::string("is not for a library in another program; remove it")
+                     : absl::StrCat("is set by the engine; use the key '", own.key, "'"));
     return std::nullopt;
   }
   return text;
@@ -165,7 +181,7 @@ ConfigTable<StaticInterface> StaticTable() {
                 "where frames to them are sent", true}}};
   return {.keys = {{"mac", Value(&StaticInterface::mac, "text", kMacAllowed, ReadMac), "",
                     "source of the port's frames", true},
-                   {"mtu", Integer(&StaticInterface::mtu, 68, 65535), "bytes",
+                   {"mtu", Integer(&StaticInterface::mtu, 68, kLargestMtu), "bytes",
                     "largest IP packet that leaves by the port"},
                    {"address",
                     Value(&StaticInterface::address, "text", kAddressAllowed, ReadBe32Address), "",

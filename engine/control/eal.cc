@@ -4,28 +4,31 @@
 
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_join.h>
-#include <pthread.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <sched.h>
-#include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <mutex>
-#include <thread>
+#include <set>
 
+#include "engine/control/descriptors.h"
 #include "engine/control/log.h"
+#include "engine/control/threads.h"
 
 namespace groupcast {
 namespace {
 
 struct Environment {
   std::mutex mutex;
-  pid_t owner = 0;  // process that started it; 0: not started
+  std::atomic<pid_t> owner = 0;  // process that started it, or tried to; 0: none
   bool failed = false;
   bool pci = false;
   std::vector<std::string> arguments;
@@ -76,6 +79,19 @@ absl::StatusOr<std::vector<std::string>> MemoryArguments(const EngineConfig& con
   return std::vector<std::string>{"--no-huge", "-m", absl::StrCat(mib)};
 }
 
+// EAL's folder, where it is not root's and not the user's own: whoever was first has it.
+absl::Status CheckRuntimeFolder() {
+  constexpr char kShared[] = "/tmp/dpdk";
+  struct stat folder {};
+  if (geteuid() == 0 || std::getenv("XDG_RUNTIME_DIR") != nullptr || stat(kShared, &folder) != 0 ||
+      folder.st_uid == geteuid()) {
+    return absl::OkStatus();
+  }
+  return absl::PermissionDeniedError(
+      absl::StrCat("DPDK keeps its sockets in ", kShared, ", which belongs to user ", folder.st_uid,
+                   "; set XDG_RUNTIME_DIR to a folder of this user"));
+}
+
 // Its runtime folder would outlive the process otherwise.
 void RemoveRuntimeFolder() {
   if (TheEnvironment().owner != getpid()) return;
@@ -110,15 +126,15 @@ absl::Status DpdkError(int error, const std::string& what) {
 
 absl::Status StartEal(const EngineConfig& config) {
   Environment& environment = TheEnvironment();
-  const std::lock_guard lock(environment.mutex);
   const bool wants_pci = std::any_of(config.ports.begin(), config.ports.end(),
                                      [](const auto& p) { return p.IsPci(); });
+  // Before the mutex, which a thread of the parent may have held when this child was forked.
   if (environment.owner != 0 && environment.owner != getpid()) {
     return absl::UnimplementedError(
         "this process was forked from one that had attached, and DPDK's memory belongs to that "
-        "one; "
-        "attach after fork() only, or exec() a new program");
+        "one; attach after fork() only, or exec() a new program");
   }
+  const std::lock_guard lock(environment.mutex);
   if (environment.failed) {
     return absl::UnavailableError(
         "DPDK's environment failed to start earlier in this process and can't be started again; "
@@ -133,6 +149,7 @@ absl::Status StartEal(const EngineConfig& config) {
     return absl::OkStatus();
   }
 
+  if (absl::Status status = CheckRuntimeFolder(); !status.ok()) return status;
   auto memory = MemoryArguments(config);
   if (!memory.ok()) return memory.status();
   std::vector<std::string> arguments = {"groupcast",
@@ -144,29 +161,30 @@ absl::Status StartEal(const EngineConfig& config) {
   // With PCI, EAL would take every device that one of its drivers knows: allowed is only the host
   // bridge, which none does, and ports are probed by name later.
   arguments.emplace_back(wants_pci ? "--allow=0000:00:00.0" : "--no-pci");
+  // Nothing but a PCI device reads by physical addresses.
+  if (!wants_pci) arguments.emplace_back("--iova-mode=va");
   arguments.insert(arguments.end(), memory->begin(), memory->end());
   arguments.insert(arguments.end(), config.eal.begin(), config.eal.end());
 
-  // rte_eal_init() pins its caller and all that it later creates; our thread takes that, and no
-  // signal of the application.
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
+  // rte_eal_init() pins its caller and all that it later creates; a thread of our own takes that.
   environment.arguments = arguments;  // EAL may keep pointers into them
+  const std::set<int> descriptors = OpenDescriptors();
   int rc = 0;
-  std::thread([&environment, &rc] {
-    pthread_setname_np(pthread_self(), "gc-eal");
+  auto thread = StartThread("gc-eal", [&environment, &rc] {
     std::vector<char*> argv;
     for (std::string& argument : environment.arguments) argv.push_back(argument.data());
-    if (rte_eal_init(static_cast<int>(argv.size()), argv.data()) < 0) rc = -rte_errno;
-  }).join();
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    if (rte_eal_init(static_cast<int>(argv.size()), argv.data()) >= 0) return;
+    rc = rte_errno != 0 ? -rte_errno : -EIO;
+  });
+  if (!thread.ok()) return thread.status();
+  environment.owner = getpid();
+  thread->join();
   if (rc < 0) {
     environment.failed = true;
     return DpdkError(rc, absl::StrCat("DPDK's environment did not start with '",
                                       absl::StrJoin(arguments, " "), "'"));
   }
-  environment.owner = getpid();
+  CloseDpdkOnExec(descriptors);
   environment.pci = wants_pci;
   std::atexit(RemoveRuntimeFolder);
   return absl::OkStatus();

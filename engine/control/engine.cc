@@ -8,7 +8,6 @@
 #include <rte_jhash.h>
 #include <rte_lcore.h>
 #include <sched.h>
-#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -20,6 +19,7 @@
 #include "engine/control/egress_filters.h"
 #include "engine/control/host_check.h"
 #include "engine/control/log.h"
+#include "engine/control/threads.h"
 
 namespace groupcast {
 namespace {
@@ -50,7 +50,6 @@ std::vector<unsigned> CpusOfProcess() {
 }
 
 void RunLcore(PollLoop* loop, unsigned cpu, const std::atomic<RunMode>* mode) {
-  pthread_setname_np(pthread_self(), absl::StrCat("gc-lcore-", cpu).substr(0, 15).c_str());
   cpu_set_t set;
   CPU_ZERO(&set);
   CPU_SET(cpu, &set);
@@ -82,7 +81,7 @@ absl::Status Engine::StartResolver() {
   options.next_hops = config_.next_hops;
   options.readers = kMaxChannels;
   for (const auto& port : ports_) {
-    options.ports.push_back({port->name(), port->interface(), port->config().fixed});
+    options.ports.push_back({port->name(), port->interface(), port->mtu(), port->config().fixed});
   }
   options.on_interface = [this](uint16_t port, const InterfaceState& state) {
     OnInterface(port, state);
@@ -96,7 +95,7 @@ absl::Status Engine::StartResolver() {
 void Engine::OnInterface(uint16_t port, const InterfaceState& state) {
   PortState* shared = ports_[port]->state();
   shared->link_up.store(state.exists && state.up && state.carrier, std::memory_order_relaxed);
-  shared->mtu.store(std::min(state.mtu, ports_[port]->mtu()), std::memory_order_relaxed);
+  shared->mtu.store(state.mtu, std::memory_order_relaxed);
 }
 
 absl::Status Engine::StartLcores() {
@@ -136,13 +135,12 @@ absl::Status Engine::StartLcores() {
     lcore.loop = std::make_unique<PollLoop>(options, ports);
     lcores_.push_back(std::move(lcore));
   }
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
   for (Lcore& lcore : lcores_) {
-    lcore.thread = std::thread(RunLcore, lcore.loop.get(), lcore.cpu, &mode_);
+    auto thread = StartThread(absl::StrCat("gc-lcore-", lcore.cpu),
+                              [this, &lcore] { RunLcore(lcore.loop.get(), lcore.cpu, &mode_); });
+    if (!thread.ok()) return thread.status();
+    lcore.thread = *std::move(thread);
   }
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
   return absl::OkStatus();
 }
 
@@ -240,9 +238,14 @@ std::unique_ptr<Channel> Engine::MakeChannel(uint32_t number) {
   }
   payload = RTE_ALIGN_CEIL(payload, size_t{4096});
   const std::string name = absl::StrCat("gc", instance_, "_channel", number);
+  // Only a device that reads it by itself wants it in one piece.
+  const unsigned flags = std::any_of(config_.ports.begin(), config_.ports.end(),
+                                     [](const PortConfig& port) { return port.IsPci(); })
+                             ? RTE_MEMZONE_IOVA_CONTIG
+                             : 0;
   const rte_memzone* zone =
       rte_memzone_reserve_aligned(name.c_str(), payload + lcores_.size() * kRequestArena,
-                                  SOCKET_ID_ANY, RTE_MEMZONE_IOVA_CONTIG, RTE_CACHE_LINE_SIZE);
+                                  SOCKET_ID_ANY, flags, RTE_CACHE_LINE_SIZE);
   if (zone == nullptr) return nullptr;
   zones_.push_back(zone);
   auto* base = static_cast<uint8_t*>(zone->addr);
@@ -262,9 +265,17 @@ std::unique_ptr<Channel> Engine::MakeChannel(uint32_t number) {
 Channel* Engine::ChannelOf(uint32_t number) {
   Channel* channel = table_.channels[number].load(std::memory_order_acquire);
   if (channel != nullptr) return channel;
+  if (no_memory_.load(std::memory_order_relaxed)) return nullptr;
   const std::lock_guard lock(mutex_);
   auto made = MakeChannel(number);
-  if (made == nullptr) return nullptr;
+  if (made == nullptr) {
+    // Nothing is given back before the engine stops.
+    if (!no_memory_.exchange(true)) {
+      LogWarning(absl::StrCat("no memory for the channel of sending thread ", number + 1,
+                              "; it and later ones send by the kernel; raise memory: size_mib"));
+    }
+    return nullptr;
+  }
   channel = made.get();
   channels_.push_back(std::move(made));
   table_.channels[number].store(channel, std::memory_order_release);

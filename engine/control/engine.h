@@ -83,6 +83,7 @@ class Engine {
   std::atomic<bool> stopping_{false};
   std::atomic<RunMode> mode_{RunMode::kRun};
   std::array<uint64_t, kCounters> totals_{};  // set by Stop()
+  std::atomic<bool> no_memory_{false};        // for one more channel
   ChannelTable table_;
   std::mutex mutex_;  // makes channels one at a time; guards the three below
   std::vector<std::unique_ptr<Channel>> channels_;

@@ -17,6 +17,10 @@ namespace {
 constexpr uint32_t kCache = 256;
 
 absl::StatusOr<rte_mempool*> CreatePool(const std::string& name, uint32_t mbufs, uint32_t room) {
+  if (room > UINT16_MAX) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("mempool ", name, ": ", room, " bytes do not fit in an mbuf; lower the MTU"));
+  }
   rte_mempool* pool = rte_pktmbuf_pool_create(name.c_str(), mbufs, kCache, 0,
                                               static_cast<uint16_t>(room), SOCKET_ID_ANY);
   if (pool == nullptr) {

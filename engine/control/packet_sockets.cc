@@ -4,14 +4,15 @@
 
 #include <absl/status/status.h>
 #include <absl/strings/str_cat.h>
+#include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/if_packet.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdlib>
-#include <filesystem>
+
+#include "engine/control/descriptors.h"
 
 namespace groupcast {
 namespace {
@@ -42,21 +43,15 @@ absl::Status DropIncoming(int descriptor) {
 
 }  // namespace
 
-std::set<int> PacketSockets() {
-  std::set<int> sockets;
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd", error)) {
-    const int descriptor = std::atoi(entry.path().filename().c_str());
-    if (IsPacketSocket(descriptor)) sockets.insert(descriptor);
-  }
-  return sockets;
-}
-
 absl::StatusOr<KickSockets> AdoptPacketSockets(const std::set<int>& before, uint32_t interface,
                                                uint64_t ring_bytes) {
   KickSockets kick;
-  for (const int descriptor : PacketSockets()) {
-    if (before.contains(descriptor) || !IsBoundTo(descriptor, interface)) continue;
+  for (const int descriptor : OpenDescriptors()) {
+    if (before.contains(descriptor) || !IsPacketSocket(descriptor) ||
+        !IsBoundTo(descriptor, interface)) {
+      continue;
+    }
+    fcntl(descriptor, F_SETFD, FD_CLOEXEC);
     if (kick.count == KickSockets::kMost) break;
     const int bytes = static_cast<int>(std::min<uint64_t>(ring_bytes, INT32_MAX / 2));
     if (setsockopt(descriptor, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof(bytes)) != 0 &&

@@ -14,11 +14,9 @@ namespace groupcast {
 // net_af_packet's own sockets. The driver hides them, but a port needs them: their send buffer must
 // hold the whole ring, or the tail of a groupcast stays in it until later traffic (DESIGN 2.4).
 
-// The AF_PACKET sockets of this process now; taken before a port is probed.
-std::set<int> PacketSockets();
-
-// Of the sockets that are new since `before`, those bound to `interface`: raises their send buffers
-// to `ring_bytes`, and keeps incoming frames out of their receive rings.
+// Of the packet sockets that are new since `before` (OpenDescriptors() before the port was probed),
+// those bound to `interface`: raises their send buffers to `ring_bytes`, keeps incoming frames out
+// of their receive rings, and has them closed on exec().
 absl::StatusOr<KickSockets> AdoptPacketSockets(const std::set<int>& before, uint32_t interface,
                                                uint64_t ring_bytes);
 

@@ -13,8 +13,11 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstdlib>
 
+#include "engine/control/descriptors.h"
 #include "engine/control/eal.h"
+#include "engine/control/kept_neighbours.h"
 #include "engine/control/log.h"
 #include "engine/control/packet_sockets.h"
 
@@ -26,14 +29,33 @@ constexpr char kAfPacket[] = "net_af_packet";
 constexpr uint32_t kRingFrameOverhead = 64 + kEthernetHeader;
 constexpr uint32_t kLeastRingFrame = 2048;
 constexpr uint32_t kRingBlock = 1 << 16;
+static_assert(kLargestMtu + kEthernetHeader + RTE_PKTMBUF_HEADROOM <= UINT16_MAX);
+
+// One question about an interface; false where it can't be answered.
+bool AskInterface(const std::string& interface, unsigned long question, ifreq* answer) {
+  *answer = {};
+  interface.copy(answer->ifr_name, IFNAMSIZ - 1);
+  const int descriptor = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  const int rc = ioctl(descriptor, question, answer);
+  close(descriptor);
+  return rc == 0;
+}
 
 uint32_t InterfaceMtu(const std::string& interface) {
-  ifreq request{};
-  interface.copy(request.ifr_name, IFNAMSIZ - 1);
-  const int descriptor = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  const int rc = ioctl(descriptor, SIOCGIFMTU, &request);
-  close(descriptor);
-  return rc == 0 ? static_cast<uint32_t>(request.ifr_mtu) : 1500;
+  ifreq answer;
+  return AskInterface(interface, SIOCGIFMTU, &answer) ? static_cast<uint32_t>(answer.ifr_mtu)
+                                                      : 1500;
+}
+
+bool IsPromiscuous(const std::string& interface) {
+  ifreq answer;
+  return AskInterface(interface, SIOCGIFFLAGS, &answer) && (answer.ifr_flags & IFF_PROMISC) != 0;
+}
+
+// A device argument's number as the driver reads it (atoi()); `absent` where it is not given.
+uint32_t ArgumentOr(const PortConfig& config, const char* key, uint32_t absent) {
+  const std::string text = config.DeviceArgument(key);
+  return text.empty() ? absent : static_cast<uint32_t>(std::max(0, std::atoi(text.c_str())));
 }
 
 struct Offload {
@@ -62,7 +84,14 @@ absl::Status PortSetup::CheckDevice() const {
         error, absl::StrCat("port '", config_.name, "': net_af_packet can't open its socket",
                             error == EPERM ? "; it needs CAP_NET_RAW (root)" : ""));
   }
+  // Only this capability may; the driver sets the interface's flags when it starts.
+  const int bytes = 1 << 16;
+  const bool admin = setsockopt(probe, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof(bytes)) == 0;
   close(probe);
+  if (!admin) {
+    return absl::PermissionDeniedError(
+        absl::StrCat("port '", config_.name, "': net_af_packet needs CAP_NET_ADMIN, too (root)"));
+  }
   return absl::OkStatus();
 }
 
@@ -76,13 +105,14 @@ absl::Status PortSetup::FindInterface() {
     return absl::NotFoundError(absl::StrCat("port '", config_.name, "': the network interface '",
                                             config_.interface, "' has just disappeared"));
   }
-  mtu_ = InterfaceMtu(config_.interface);
+  mtu_ = std::min(InterfaceMtu(config_.interface), kLargestMtu);
   return absl::OkStatus();
 }
 
 // The profile's device arguments that the configuration does not give, with what depends on the MTU
 // and the transmit ring filled in.
 void PortSetup::AddArguments() {
+  const uint32_t descriptors = config_.tx_descriptors.value_or(profile_.tx_descriptors);
   // A frame of the interface's MTU must fit: longer ones net_af_packet drops without a word.
   ring_frame_ = std::max(std::bit_ceil(mtu_ + kRingFrameOverhead), kLeastRingFrame);
   for (const std::string& argument : profile_.arguments) {
@@ -91,8 +121,13 @@ void PortSetup::AddArguments() {
                     absl::StrReplaceAll(
                         argument, {{"${framesz}", absl::StrCat(ring_frame_)},
                                    {"${blocksz}", absl::StrCat(std::max(ring_frame_, kRingBlock))},
-                                   {"${framecnt}", absl::StrCat(profile_.tx_descriptors)}}));
+                                   {"${framecnt}", absl::StrCat(descriptors)}}));
   }
+  if (profile_.driver != kAfPacket) return;
+  // What the configuration itself says of the ring counts.
+  ring_frame_ = ArgumentOr(config_, "framesz", ring_frame_);
+  ring_frames_ = ArgumentOr(config_, "framecnt", descriptors);
+  mtu_ = std::min(mtu_, ring_frame_ > kRingFrameOverhead ? ring_frame_ - kRingFrameOverhead : 0);
 }
 
 absl::Status PortSetup::Probe(uint16_t queues) {
@@ -101,7 +136,7 @@ absl::Status PortSetup::Probe(uint16_t queues) {
   if (af_packet && config_.DeviceArgument("qpairs").empty()) {
     absl::StrAppend(&device_, ",qpairs=", std::min<uint16_t>(queues, KickSockets::kMost));
   }
-  const std::set<int> before = af_packet ? PacketSockets() : std::set<int>();
+  const std::set<int> before = OpenDescriptors();
   const std::string name = config_.DeviceName();
   if (rte_eth_dev_get_port_by_name(name.c_str(), &port_id_) == 0) {
     return absl::AlreadyExistsError(absl::StrCat("port '", config_.name, "': DPDK device '", name,
@@ -110,13 +145,14 @@ absl::Status PortSetup::Probe(uint16_t queues) {
   const int rc = rte_dev_probe(device_.c_str());
   if (rc < 0) return Failed(rc, "did not start");
   probed_ = true;
+  CloseDpdkOnExec(before);
   if (rte_eth_dev_get_port_by_name(name.c_str(), &port_id_) != 0) {
     return Failed(ENODEV, "is no network device");
   }
   if (!af_packet) return absl::OkStatus();
   // Each frame in flight is charged with its socket buffer's own size, too, and the driver's
   // poll() must find the socket writeable while the ring is full: it would block the lcore.
-  const uint64_t ring_bytes = uint64_t{profile_.tx_descriptors} * (ring_frame_ + 1024) * 2;
+  const uint64_t ring_bytes = uint64_t{ring_frames_} * (ring_frame_ + 1024) * 2;
   auto kick = AdoptPacketSockets(before, interface_, ring_bytes);
   if (!kick.ok()) return kick.status();
   kick_ = *kick;
@@ -153,7 +189,9 @@ absl::Status PortSetup::Configure(uint16_t queues) {
   if (kick_.count > 0) queues_ = std::min<uint16_t>(queues_, kick_.count);
   rc = rte_eth_dev_configure(port_id_, 0, queues_, &conf);
   if (rc < 0) return Failed(rc, absl::StrCat("can't be configured with ", queues_, " TX queues"));
-  tx_descriptors_ = config_.tx_descriptors.value_or(profile_.tx_descriptors);
+  tx_descriptors_ = kick_.count > 0
+                        ? static_cast<uint16_t>(std::min<uint32_t>(ring_frames_, UINT16_MAX))
+                        : config_.tx_descriptors.value_or(profile_.tx_descriptors);
   uint16_t rx_descriptors = profile_.rx_descriptors;
   rc = rte_eth_dev_adjust_nb_rx_tx_desc(port_id_, &rx_descriptors, &tx_descriptors_);
   if (rc < 0) return Failed(rc, "refuses the number of descriptors");
@@ -163,7 +201,22 @@ absl::Status PortSetup::Configure(uint16_t queues) {
     rc = rte_eth_tx_queue_setup(port_id_, queue, tx_descriptors_, SOCKET_ID_ANY, &tx);
     if (rc < 0) return Failed(rc, absl::StrCat("can't set up TX queue ", queue));
   }
-  rc = rte_eth_dev_start(port_id_);
+  return Begin();
+}
+
+// rte_eth_dev_start() sets the MAC and the flags of net_af_packet's interface anew.
+absl::Status PortSetup::Begin() {
+  const bool af_packet = kick_.count > 0;
+  KeptNeighbours kept;
+  if (af_packet) {
+    if (IsPromiscuous(config_.interface)) rte_eth_promiscuous_enable(port_id_);
+    kept = KeptNeighbours::Read(interface_);
+  }
+  const int rc = rte_eth_dev_start(port_id_);
+  if (const size_t refused = kept.PutBack(); refused > 0) {
+    LogWarning(absl::StrCat("port '", config_.name, "': ", refused, " permanent neighbours of ",
+                            config_.interface, " were lost; set them again (ip neighbour)"));
+  }
   if (rc < 0) return Failed(rc, "can't be started");
   started_ = true;
   return absl::OkStatus();

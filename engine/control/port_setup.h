@@ -46,6 +46,7 @@ class PortSetup {
   void AddArguments();
   absl::Status Probe(uint16_t queues);
   absl::Status Configure(uint16_t queues);
+  absl::Status Begin();
   absl::Status Failed(int error, const std::string& what) const;
 
   PortConfig config_;
@@ -53,7 +54,8 @@ class PortSetup {
   std::string device_;  // with the profile's arguments
   uint32_t interface_ = 0;
   uint32_t mtu_ = 1500;
-  uint32_t ring_frame_ = 0;  // bytes, of net_af_packet's rings
+  uint32_t ring_frame_ = 0;   // bytes, of net_af_packet's rings
+  uint32_t ring_frames_ = 0;  // in each of them
   uint16_t port_id_ = 0;
   bool probed_ = false;
   bool started_ = false;

@@ -10,11 +10,11 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <csignal>
 #include <ctime>
 #include <utility>
 
 #include "engine/control/resolver_state.h"
+#include "engine/control/threads.h"
 
 namespace groupcast {
 namespace {
@@ -63,7 +63,9 @@ absl::StatusOr<std::unique_ptr<Resolver::State>> Resolver::State::Create(Options
                                               "namespace; name one that `ip link` shows"));
     }
   }
-  if (absl::Status status = state->StartThread(); !status.ok()) return status;
+  auto thread = StartThread("gc-control", [self = state.get()] { self->Run(); });
+  if (!thread.ok()) return thread.status();
+  state->thread_ = *std::move(thread);
   return state;
 }
 
@@ -96,26 +98,11 @@ absl::Status Resolver::State::OpenKernel() {
   return absl::OkStatus();
 }
 
-absl::Status Resolver::State::StartThread() {
-  // Signals are the application's own: none may be delivered on this thread.
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  const int error = pthread_create(&thread_, nullptr, &RunThread, this);
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  if (error != 0) {
-    return absl::ErrnoToStatus(error, "resolver: no thread can be made; raise the limit of tasks");
-  }
-  thread_started_ = true;
-  pthread_setname_np(thread_, "gc-control");
-  return absl::OkStatus();
-}
-
 Resolver::State::~State() {
-  if (thread_started_) {
+  if (thread_.joinable()) {
     stop_.store(true, std::memory_order_relaxed);
     WakeControl();
-    pthread_join(thread_, nullptr);
+    thread_.join();
   }
   if (wake_fd_ >= 0) close(wake_fd_);
 }

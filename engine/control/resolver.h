@@ -62,6 +62,7 @@ struct Route {
 struct ResolverPort {
   std::string name;
   uint32_t interface = 0;  // ifindex; 0: static
+  uint32_t mtu = 1500;     // what the port takes, however large the interface's becomes
   std::optional<StaticInterface> fixed;
 };
 

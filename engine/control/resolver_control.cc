@@ -39,22 +39,22 @@ bool IsRouting(const nlmsghdr* message) {
     case RTM_DELRULE:
     case RTM_NEWNEXTHOP:
     case RTM_DELNEXTHOP:
+    case RTM_NEWNEXTHOPBUCKET:
+    case RTM_DELNEXTHOPBUCKET:
       return true;
     default:
       return false;
   }
 }
 
+// `seconds` before `now_s`, of a clock that starts with the machine.
+uint32_t Before(uint32_t now_s, uint32_t seconds) { return now_s > seconds ? now_s - seconds : 0; }
+
 bool Same(const InterfaceState& a, const InterfaceState& b) {
   return a.exists == b.exists && a.up == b.up && a.carrier == b.carrier && a.mtu == b.mtu;
 }
 
 }  // namespace
-
-void* Resolver::State::RunThread(void* state) {
-  static_cast<State*>(state)->Run();
-  return nullptr;
-}
 
 void Resolver::State::Run() {
   enum { kWake, kEvents, kXfrm, kIcmp, kFds };
@@ -182,15 +182,17 @@ std::optional<uint16_t> Resolver::State::PortOf(uint32_t interface) const {
 void Resolver::State::SetLink(const LinkMessage& link) {
   const std::optional<uint16_t> index = PortOf(link.interface);
   if (!index) return;
-  const bool exists = !link.gone && !rte_is_zero_ether_addr(&link.mac);
-  const InterfaceState state = {.exists = exists,
-                                .up = exists && link.up,
-                                .carrier = exists && link.running,
-                                .mtu = exists ? link.mtu : ports_[*index].state.mtu};
+  Port& port = ports_[*index];
+  const bool exists = !link.gone && !port.vanished && !rte_is_zero_ether_addr(&link.mac);
+  const InterfaceState state = {
+      .exists = exists,
+      .up = exists && link.up,
+      .carrier = exists && link.running,
+      .mtu = exists ? std::min(link.mtu, port.config.mtu) : port.state.mtu};
   {
     std::lock_guard lock(mutex_);
-    Port& port = ports_[*index];
     const bool vanished = port.exists && !exists;
+    port.vanished |= vanished;
     port.exists = exists;
     port.mtu = state.mtu;
     neighbours_.SetPort(*index, exists, link.mac, link.no_arp);
@@ -226,7 +228,7 @@ void Resolver::State::LookAtNeighbours() {
   std::vector<Neighbours::Use> due;
   {
     std::lock_guard lock(mutex_);
-    neighbours_.FindDue(CoarseSeconds() - kRecentlyUsedS, MonotonicNs(), &due);
+    neighbours_.FindDue(Before(CoarseSeconds(), kRecentlyUsedS), MonotonicNs(), &due);
   }
   SendUses(due);
 }
@@ -239,7 +241,7 @@ void Resolver::State::ExpireUnused() {
   const uint32_t now_s = CoarseSeconds();
   if (now_s - expired_s_ < std::max(1u, options_.idle_s / kExpiriesPerIdleTime)) return;
   expired_s_ = now_s;
-  const uint32_t before_s = now_s - options_.idle_s;
+  const uint32_t before_s = Before(now_s, options_.idle_s);
   for (uint32_t place = std::numeric_limits<uint32_t>::max(); place > 0;) {
     std::lock_guard lock(mutex_);
     place = std::min(place, routes_->size());
@@ -273,6 +275,8 @@ void Resolver::State::BeginWalk(int64_t now_ns) {
   if (walk.stale) {
     stale_at_ns_ = kNever;
     if (kernel_) kernel_->again.AwaitChangeInProgress();
+    // Answers to questions asked until now may be of before the change.
+    generation_.fetch_add(1, std::memory_order_release);
   }
   walk_ = std::move(walk);
 }

@@ -3,8 +3,6 @@
 #pragma once
 
 #include <absl/container/flat_hash_set.h>
-#include <pthread.h>
-
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
@@ -13,6 +11,7 @@
 #include <mutex>
 #include <optional>
 #include <span>
+#include <thread>
 #include <vector>
 
 #include "engine/control/clock.h"
@@ -69,6 +68,7 @@ class Resolver::State {
     bool told = false;       // control thread: `state` went to on_interface
     uint32_t mtu = 0;        // under mutex_
     bool exists = false;     // under mutex_
+    bool vanished = false;   // control thread: once, and so for ever
   };
 
   struct Question {
@@ -89,7 +89,6 @@ class Resolver::State {
 
   explicit State(Options options);
   absl::Status OpenKernel();
-  absl::Status StartThread();
 
   // resolver_answers.cc
   const StaticNextHop* StaticNextHopFor(const Question& question, uint16_t* port) const;
@@ -110,7 +109,6 @@ class Resolver::State {
   void WakeControl();
 
   // resolver_control.cc; all on the control thread, and before it starts on the starting one.
-  static void* RunThread(void* state);
   void Run();
   int64_t NextDueNs() const;
   absl::Status Synchronise();
@@ -155,8 +153,7 @@ class Resolver::State {
 
   int wake_fd_ = -1;
   std::atomic<bool> stop_{false};
-  pthread_t thread_{};
-  bool thread_started_ = false;
+  std::thread thread_;
   Walk walk_;
   bool starved_walk_ = false;
   bool stale_neighbours_ = false;  // one was announced as stale

@@ -124,6 +124,8 @@ std::optional<LinkMessage> ParseLink(const nlmsghdr* message) {
   // A bridge tells of its ports, too, in messages of its own family.
   if (body->ifi_family != AF_UNSPEC) return {};
   const NetlinkAttributes attributes(message, sizeof(ifinfomsg));
+  // A wireless event has neither MAC nor MTU: it tells nothing of the link.
+  if (message->nlmsg_type == RTM_NEWLINK && !attributes.U32(IFLA_MTU)) return {};
   LinkMessage link;
   link.gone = message->nlmsg_type == RTM_DELLINK;
   link.interface = static_cast<uint32_t>(body->ifi_index);

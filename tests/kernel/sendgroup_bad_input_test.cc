@@ -142,6 +142,47 @@ TEST_F(SendgroupBadInput, InterfaceThatDisappears) {
   ExpectSent(true);
 }
 
+// The packet socket does not come back with the interface: the kernel sends from then on.
+TEST_F(SendgroupBadInput, InterfaceThatLeavesAndReturns) {
+  Attach();
+  ExpectSent(true);
+  const std::string number = tx().Shell("cat /sys/class/net/v0/ifindex 2>/dev/null || true");
+  tx().Shell("ip link set v0 netns " + rx().Path());
+  Socket sd = BoundSocket();
+  Groupcast groupcast("payload");
+  groupcast.AddRange(kBehindGateway + 1, 10, kUdpPort);
+  EXPECT_TRUE(Eventually([&] { return groupcast.Send(sd) == 0; }));
+  rx().Shell("ip link set v0 netns " + tx().Path());
+  tx().Shell(
+      "ip address add 10.99.0.1/16 dev v0 && ip link set v0 up &&"
+      " ip route add 10.200.0.0/16 via 10.99.0.2");
+  Sink sink(rx(), kUdpPort);
+  ASSERT_TRUE(
+      Eventually([&] { return groupcast.Send(sd) == 10 && !sink.ReceiveSoFar(1, 20).empty(); }));
+  sink.Receive(0);
+  Counted counted;
+  EXPECT_EQ(groupcast.Send(sd), 10);
+  EXPECT_EQ(counted("kernel_recipients"), 10);
+  EXPECT_EQ(sink.Receive(10).size(), 10u);
+}
+
+// Attaching changes nothing of the interface.
+TEST_F(SendgroupBadInput, NeighboursAndFlagsOfTheInterfaceAreKept) {
+  const std::string set =
+      "ip neighbour add 10.99.0.77 lladdr 02:00:00:00:00:77 dev v0 nud permanent &&"
+      "ip neighbour add 10.99.0.78 lladdr 02:00:00:00:00:78 dev v0 nud permanent &&"
+      "ip link set v0 promisc on";
+  const std::string show =
+      "ip neighbour show dev v0 nud permanent | sort; ip -o link show v0 | grep -o PROMISC";
+  tx().Shell(set);
+  const std::string before = tx().Shell(show);
+  EXPECT_NE(before.find("10.99.0.77"), std::string::npos) << before;
+  Attach();
+  EXPECT_EQ(tx().Shell(show), before);
+  ASSERT_EQ(groupcast_detach(), 0);
+  EXPECT_EQ(tx().Shell(show), before);
+}
+
 // What other processes run: TwoHosts, but in the namespace that they were started in.
 class OtherProcess : public SendgroupBadInput {
  protected:
@@ -160,6 +201,19 @@ TEST_F(OtherProcess, DISABLED_WithoutPrivileges) {
   ExpectFailure(WriteFile(std::string(kGoodFile) + "memory: {hugepages: off}\n").c_str(), {EPERM},
                 "CAP_NET_RAW");
   ExpectKernelPath();
+}
+
+TEST_F(OtherProcess, DISABLED_WithoutAdministration) {
+  ExpectFailure(WriteFile(std::string(kGoodFile) + "memory: {hugepages: off}\n").c_str(), {EPERM},
+                "CAP_NET_ADMIN");
+  ExpectKernelPath();
+}
+
+TEST_F(SendgroupBadInput, WithoutAdministration) {
+  Sink sink(rx(), kUdpPort + 1);
+  RunInAnotherProcess("OtherProcess.DISABLED_WithoutAdministration",
+                      "setpriv --bounding-set=-net_admin --inh-caps=-net_admin");
+  EXPECT_EQ(sink.Receive(10).size(), 10u);
 }
 
 TEST_F(SendgroupBadInput, WithoutPrivileges) {

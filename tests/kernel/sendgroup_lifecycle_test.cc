@@ -135,6 +135,21 @@ TEST_F(SendgroupLifecycle, ForkedChildUsesTheKernel) {
   }
 }
 
+// Nothing of DPDK's is left open in programs that the application starts.
+TEST_F(SendgroupLifecycle, ChildrenInheritNothing) {
+  Attach();
+  Socket sd = BoundSocket(0, 4000);
+  ExpectSent(sd, true);
+  FILE* pipe = popen("ls -l /proc/self/fd; cat /proc/self/net/packet", "re");
+  ASSERT_NE(pipe, nullptr);
+  std::string output;
+  char part[4096];
+  for (size_t n; (n = fread(part, 1, sizeof(part), pipe)) > 0;) output.append(part, n);
+  ASSERT_EQ(pclose(pipe), 0);
+  EXPECT_EQ(output.find("memfd"), std::string::npos) << output;
+  EXPECT_EQ(output.find("socket:"), std::string::npos) << output;
+}
+
 // A call that waits for ARP when the engine stops goes by the kernel, and holds nobody up.
 TEST_F(SendgroupLifecycle, DetachDoesNotWaitForANeighbour) {
   Attach("", "resolver: {wait_ms: 60000}\n");

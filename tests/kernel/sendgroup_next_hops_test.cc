@@ -294,6 +294,49 @@ uint16_t Checksum(const std::string& bytes) {
   return static_cast<uint16_t>(~sum);
 }
 
+// What the port's rings have no room for goes by the kernel, whatever the interface's MTU becomes.
+TEST_F(SendgroupNextHops, MtuThatGrows) {
+  Sink sink(rx(), kUdpPort);
+  Groupcast groupcast(Pattern(4000));
+  groupcast.AddRange(kBehindGateway + 1, 3, kUdpPort);
+  rx().Shell("ip link set v1 mtu 9000");
+  tx().Shell("ip link set v0 mtu 9000");
+  for (int i = 0; i < 50; i++) {
+    ASSERT_EQ(groupcast.Send(sd_), 3) << groupcast.errnos[0];
+    usleep(2000);
+  }
+  EXPECT_EQ(sink.Receive(150).size(), 150u);
+  Counted counted;
+  ASSERT_EQ(groupcast.Send(sd_), 3);
+  EXPECT_EQ(counted("kernel_mtu"), 3);
+  ASSERT_EQ(groupcast_detach(), 0);
+  for (const char* arguments : {"", ",framesz=2048", ",framecnt=128,blocksz=16384,framesz=16384"}) {
+    SCOPED_TRACE(arguments);
+    Attach(arguments);
+    ASSERT_EQ(groupcast.Send(sd_), 3);
+    Counted now;
+    ASSERT_EQ(groupcast.Send(sd_), 3);
+    EXPECT_EQ(now("engine_recipients"), std::string(arguments) == ",framesz=2048" ? 0 : 3);
+    ASSERT_EQ(groupcast_detach(), 0);
+  }
+  EXPECT_EQ(sink.Receive(21).size(), 21u);
+  // The largest interface there is, and private bytes that need a whole frame each.
+  rx().Shell("ip link set v1 mtu 65535");
+  tx().Shell("ip link set v0 mtu 65535");
+  Attach();
+  Groupcast large(Pattern(100));
+  for (uint32_t i = 0; i < 40; i++) {
+    large.Add(Endpoint(kBehindGateway + 1 + i, kUdpPort), Pattern(600, i), Pattern(60000, i));
+  }
+  ASSERT_EQ(large.Send(sd_), 40);
+  const std::vector<Datagram> received = sink.Receive(40);
+  ASSERT_EQ(received.size(), 40u);
+  for (const Datagram& datagram : received) {
+    const uint32_t i = datagram.to - kBehindGateway - 1;
+    EXPECT_TRUE(datagram.payload == Pattern(600, i) + Pattern(100) + Pattern(60000, i));
+  }
+}
+
 // Fragmentation needed, from a router on the way: the kernel tells nobody but the socket.
 TEST_F(SendgroupNextHops, PathMtuThatShrinks) {
   constexpr uint16_t kPathMtu = 1200;

@@ -195,6 +195,16 @@ TEST_F(ConfigTest, OneErrorEach) {
        "relay.yaml:2:13: lcores: '1' is in the list already; remove one"},
       {"EAL argument of ours", "eal: [\"--lcores=1@1\"]\n",
        "relay.yaml:2:7: eal: '--lcores=1@1' is set by the engine; use the key 'lcores'"},
+      {"short EAL argument with its value", "eal: [-m64]\n",
+       "relay.yaml:2:7: eal: '-m64' is set by the engine; use the key 'memory'"},
+      {"EAL argument cut short", "eal: [\"--vde=net_null1\"]\n",
+       "relay.yaml:2:7: eal: '--vde=net_null1' is set by the engine; use the key 'ports'"},
+      {"EAL argument that ends the process", "eal: [-h]\n",
+       "relay.yaml:2:7: eal: '-h' is not for a library in another program; remove it"},
+      {"secondary process", "eal: [\"--proc-type=secondary\"]\n",
+       "relay.yaml:2:7: eal: '--proc-type=secondary' is not for a library in another program; "
+       "remove "
+       "it"},
       {"mapping as key", "{a: b}: c\n", "relay.yaml:2:1: a key is a word, not a mapping"},
   };
   for (const WrongFile& row : additions) {

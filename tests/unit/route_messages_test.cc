@@ -102,6 +102,7 @@ TEST(RouteMessages, OtherFamiliesAreNotOurs) {
   Room room;
   ifinfomsg* link;
   nlmsghdr* message = PutNetlinkMessage(room.bytes.data(), RTM_NEWLINK, 0, &link);
+  mnl_attr_put_u32(message, IFLA_MTU, 1500);
   EXPECT_TRUE(ParseLink(message));
   EXPECT_FALSE(ParseNeighbour(message));
   link->ifi_family = AF_BRIDGE;
@@ -134,6 +135,20 @@ TEST(RouteMessages, RandomMessages) {
       ParseNeighbour(message);
     });
   }
+}
+
+// wext-core.c announces scans and associations so.
+TEST(RouteMessages, AWirelessEventIsNoNewsOfTheLink) {
+  NetlinkRoom<256> room;
+  ifinfomsg* body;
+  nlmsghdr* message = PutNetlinkMessage(room.bytes.data(), RTM_NEWLINK, 0, &body);
+  body->ifi_index = 7;
+  mnl_attr_put_strz(message, IFLA_IFNAME, "wlan0");
+  mnl_attr_put(message, IFLA_WIRELESS, 4, "scan");
+  EXPECT_FALSE(ParseLink(message));
+  mnl_attr_put_u32(message, IFLA_MTU, 1500);
+  ASSERT_TRUE(ParseLink(message));
+  EXPECT_EQ(ParseLink(message)->interface, 7u);
 }
 
 std::vector<uint8_t> FragmentationNeeded() {

@@ -255,6 +255,32 @@ TEST_F(FlowTest, DetachEndsWhatCannotLeaveAndSendsNothingTwice) {
   Attach("net_null0");
 }
 
+// More than arena and ring hold, and a consumer that gives nothing back.
+TEST_F(FlowTest, DetachEndsACallThatWaitsForRoom) {
+  Attach("net_ring0");
+  constexpr uint32_t kRecipients = 100'000;
+  Group group = MakeGroup(kRecipients, 1000);
+  std::vector<int> errors(kRecipients, -1);
+  std::atomic<int> sent{-1};
+  std::thread sender([&] { sent = sendgroup(sd(), group.buf(), kRecipients, 0, errors.data()); });
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point start = Clock::now();
+  std::thread taker([&] {
+    while (sent == -1 && Clock::now() - start < std::chrono::seconds(10)) usleep(50);
+    for (rte_mbuf* frame : Take(2048)) Free(frame);
+  });
+  EXPECT_EQ(groupcast_detach(), 0);
+  EXPECT_LT(Clock::now() - start, std::chrono::seconds(8)) << "it waited for the consumer";
+  sender.join();
+  taker.join();
+  EXPECT_GT(sent, 500);
+  EXPECT_EQ(std::count(errors.begin(), errors.end(), 0), sent);
+  EXPECT_EQ(std::count(errors.begin(), errors.end(), ENETUNREACH),
+            static_cast<int>(kRecipients) - sent);
+  Attach("net_null0");
+}
+
 TEST_F(FlowTest, AttachTwiceIsRefusedAndAgainAfterDetachWorks) {
   Attach("net_null0");
   EXPECT_EQ(groupcast_attach("/nonexistent.yaml"), -1);
