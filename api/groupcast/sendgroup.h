@@ -59,7 +59,9 @@ struct giobuf {
 //   ms), once per resolution. With MSG_DONTWAIT, or O_NONBLOCK on `sd`, it never waits for room.
 // Order: datagrams of one thread to one recipient leave in the order of the calls.
 // Socket options: read when first used, again when the last reading is 10 ms old, and after
-//   groupcast_refresh(sd). A descriptor that was closed and opened again is noticed at once.
+//   groupcast_refresh(sd). A descriptor that was closed and opened again is noticed at once. What
+//   an unbound socket sends first goes by the kernel, which binds it; so do some options (UDP_CORK,
+//   UDP_SEGMENT, SO_TXTIME, IP_OPTIONS, …: see the counter "kernel_socket").
 //
 // Returns the number of recipients to which the data was sent (0 if none; errno is untouched), or
 // -1 with errno if the call failed altogether. `gerrno`, unless null, receives `recnum` entries: 0
@@ -97,7 +99,8 @@ GROUPCAST_API int sendgroup(int sd, struct giobuf* buf, size_t recnum, int flags
 //   EINVAL   the file is wrong; the text has one line per error with file, line and column.
 //   ENOENT   the file does not exist, or names an interface or device that does not.
 //   EBUSY    an engine is attached already.
-//   EPERM    the process lacks a privilege the configuration needs.
+//   EPERM    the process lacks a privilege the configuration needs; net_af_packet: CAP_NET_RAW and
+//            CAP_NET_ADMIN.
 //   ENOMEM   not enough memory or hugepages.
 //   EIO      a device did not start.
 //   ENOTSUP  in a child forked after an attach: DPDK's memory belongs to its parent.
