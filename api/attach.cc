@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cerrno>
 #include <cstdlib>
+#include <exception>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -18,7 +19,11 @@
 namespace groupcast {
 namespace {
 
-thread_local std::string last_error;
+struct LastError {
+  std::string text;
+  ~LastError() { NoteThreadExits(); }
+};
+thread_local LastError last_error_here;
 
 std::atomic<std::mutex*>& AttachMutexPlace() {
   static std::atomic<std::mutex*> mutex{new std::mutex};
@@ -28,7 +33,8 @@ std::atomic<std::mutex*>& AttachMutexPlace() {
 std::mutex& AttachMutex() { return *AttachMutexPlace().load(std::memory_order_relaxed); }
 
 int Failed(int error, std::string text) {
-  last_error = std::move(text);
+  // Not where exit() runs its handlers: the text is destroyed by then.
+  if (!ThreadExits()) last_error_here.text = std::move(text);
   errno = error;
   return -1;
 }
@@ -86,8 +92,11 @@ bool StopAttached() {
   return true;
 }
 
-// Touches no thread-local object: those of the exiting thread are gone.
-void DetachAtExit() { StopAttached(); }
+// Touches no thread-local object: those of the exiting thread are gone. A signal handler that ends
+// the process out of a call leaves the engine as it is: it would wait for itself.
+void DetachAtExit() {
+  if (!InCallHere()) StopAttached();
+}
 
 int Attach(const char* file) {
   if (file == nullptr) return Failed(EINVAL, "groupcast_attach: file is null");
@@ -120,14 +129,22 @@ uint64_t ReadAttached(Counter counter) {
 
 }  // namespace groupcast
 
-int groupcast_attach(const char* file) { return groupcast::Attach(file); }
+int groupcast_attach(const char* file) try {
+  return groupcast::Attach(file);
+} catch (const std::exception& error) {  // out of memory
+  return groupcast::Failed(ENOMEM, error.what());
+}
 
 int groupcast_detach(void) { return groupcast::Detach(); }
 
-int groupcast_check(const char* file) {
+int groupcast_check(const char* file) try {
   if (file == nullptr) return groupcast::Failed(EINVAL, "groupcast_check: file is null");
   auto config = groupcast::LoadEngineConfig(file);
   return config.ok() ? 0 : groupcast::Failed(config.status());
+} catch (const std::exception& error) {  // out of memory
+  return groupcast::Failed(ENOMEM, error.what());
 }
 
-const char* groupcast_last_error(void) { return groupcast::last_error.c_str(); }
+const char* groupcast_last_error(void) {
+  return groupcast::ThreadExits() ? "" : groupcast::last_error_here.text.c_str();
+}

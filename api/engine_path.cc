@@ -20,6 +20,8 @@ bool HasBase(const iovec& part) { return part.iov_len == 0 || part.iov_base != n
 
 }  // namespace
 
+EnginePath::Buffers::~Buffers() { NoteThreadExits(); }
+
 EnginePath::Buffers& EnginePath::ThreadBuffers() {
   static thread_local Buffers buffers;
   return buffers;
@@ -37,14 +39,20 @@ EnginePath::EnginePath(const EngineUse& use, const UdpSocket& socket, const giob
       buffers_(ThreadBuffers()),
       call_(++use.seat().calls) {
   buffers_.staged.resize(use.engine()->ports() * use.engine()->lcores());
+  // Not what a call left that ran out of memory.
+  for (std::vector<Staged>& staged : buffers_.staged) staged.clear();
+  buffers_.payloads.assign(use.engine()->ports(), nullptr);
   buffers_.unresolved.clear();
   buffers_.kernel.clear();
   buffers_.switched.clear();
-  channel_.Reap();
+  channel_.Reap(nullptr);
 }
 
 EnginePath::~EnginePath() {
-  if (payload_ != nullptr) Arena::Release(payload_);
+  for (uint8_t* payload : buffers_.payloads) {
+    if (payload != nullptr) Arena::Release(payload);
+  }
+  GiveUp();
 }
 
 size_t EnginePath::DatagramLen(uint32_t index) const {
@@ -97,9 +105,7 @@ size_t EnginePath::Send() {
   Flush();
   if (!buffers_.unresolved.empty()) AwaitNextHops();
   if (!nonblocking_) {
-    while (channel_.oldest() != nullptr) {
-      GatherDone();
-      if (channel_.oldest() != nullptr && !Wait()) break;
+    while (!GatherDone() && Wait()) {
     }
   }
   return engine_recipients_ - failed_;
@@ -185,7 +191,10 @@ void EnginePath::Place(uint32_t index, const Route& route) {
 // Recipients behind next hops without a MAC: each is waited for once per resolution (DESIGN 2.1).
 void EnginePath::AwaitNextHops() {
   Resolver& resolver = use_.engine()->resolver();
-  const int64_t resolve_wait_ns = int64_t{use_.engine()->config().resolve_wait_ms} * 1'000'000;
+  int64_t resolve_wait_ns = int64_t{use_.engine()->config().resolve_wait_ms} * 1'000'000;
+  if (socket_.send_timeout_ns > 0) {
+    resolve_wait_ns = std::min(resolve_wait_ns, socket_.send_timeout_ns);
+  }
   std::vector<uint32_t> waiting = std::move(buffers_.unresolved);
   while (!waiting.empty()) {
     const uint64_t seen = resolver.Changes();

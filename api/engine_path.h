@@ -48,6 +48,8 @@ class EnginePath {
     std::vector<uint32_t> kernel;
     // For the kernel as well, but earlier datagrams to these may have gone by the engine.
     std::vector<uint32_t> switched;
+    std::vector<uint8_t*> payloads;  // by port: the copy in its memory, or null
+    ~Buffers();
   };
   static Buffers& ThreadBuffers();
 
@@ -57,14 +59,17 @@ class EnginePath {
   void Flush();
   void Post(uint16_t port, size_t lcore, std::vector<Staged>* staged);
   Request* Build(uint16_t port, size_t lcore, std::span<const Staged> staged, size_t private_len);
-  bool PutPayload();
+  uint8_t* PutPayload(uint16_t port);
   void AwaitNextHops();
   int64_t StillWaiting(std::vector<uint32_t>* waiting, int64_t now_ns, int64_t resolve_wait_ns);
   // `engine_before`: earlier datagrams to it may have gone by the engine.
   void ToKernel(uint32_t index, Counter reason, bool engine_before);
   void Fail(uint32_t index, int error);
   void Gather(Request* request);
-  void GatherDone();
+  // Takes the results of this call's requests that are done, in their order; whether all are.
+  bool GatherDone();
+  // Nobody waits for the results that are still out.
+  void GiveUp();
   // One step of waiting for the lcores; false when the time the socket allows is over.
   bool Wait();
   size_t DatagramLen(uint32_t index) const;
@@ -78,7 +83,8 @@ class EnginePath {
   int* gerrno_;
   Buffers& buffers_;
   uint64_t call_;
-  uint8_t* payload_ = nullptr;
+  Request* awaited_ = nullptr;  // the first one of this call that was not gathered
+  bool summed_ = false;
   uint16_t payload_sum_ = 0;
   size_t engine_recipients_ = 0;
   size_t failed_ = 0;

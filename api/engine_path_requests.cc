@@ -46,23 +46,26 @@ void EnginePath::Flush() {
   }
 }
 
-// The one copy of the shared payload, on the first request that needs it.
-bool EnginePath::PutPayload() {
-  if (payload_ != nullptr || buf_.shared.iov_len == 0) return true;
-  payload_ = channel_.AllocatePayload(static_cast<uint32_t>(buf_.shared.iov_len));
-  if (payload_ == nullptr) return false;
-  std::memcpy(payload_, buf_.shared.iov_base, buf_.shared.iov_len);
-  payload_sum_ = SumBytes(payload_, buf_.shared.iov_len);
+// The one copy of the shared payload, on a port's first request that needs it; null for no room.
+uint8_t* EnginePath::PutPayload(uint16_t port) {
+  uint8_t*& payload = buffers_.payloads[port];
+  if (payload != nullptr) return payload;
+  payload = channel_.AllocatePayload(port, static_cast<uint32_t>(buf_.shared.iov_len));
+  if (payload == nullptr) return nullptr;
+  std::memcpy(payload, buf_.shared.iov_base, buf_.shared.iov_len);
+  if (!summed_) payload_sum_ = SumBytes(payload, buf_.shared.iov_len);
+  summed_ = true;
   use_.seat().counters.Add(Counter::kPayloadCopies);
   use_.seat().counters.Add(Counter::kPayloadBytesCopied, buf_.shared.iov_len);
-  return true;
+  return payload;
 }
 
 void EnginePath::Post(uint16_t port, size_t lcore, std::vector<Staged>* staged) {
   std::span<const Staged> left(*staged);
   while (!left.empty()) {
     // As many as have room for their private bytes in one request.
-    const size_t most_private = channel_.MostPrivate(lcore, static_cast<uint16_t>(left.size())) / 2;
+    const size_t most_private =
+        channel_.MostPrivate(port, lcore, static_cast<uint16_t>(left.size())) / 2;
     size_t n = 0, private_len = 0;
     for (; n < left.size(); n++) {
       const size_t len = DatagramLen(left[n].index) - buf_.shared.iov_len;
@@ -90,23 +93,27 @@ void EnginePath::Post(uint16_t port, size_t lcore, std::vector<Staged>* staged) 
 Request* EnginePath::Build(uint16_t port, size_t lcore, std::span<const Staged> staged,
                            size_t private_len) {
   const auto n = static_cast<uint16_t>(staged.size());
+  const bool needs_payload = buf_.shared.iov_len > 0;
+  uint8_t* payload = nullptr;
   Request* request = nullptr;
-  while (!PutPayload() || (request = channel_.Allocate(lcore, n, private_len)) == nullptr) {
+  while ((needs_payload && (payload = PutPayload(port)) == nullptr) ||
+         (request = channel_.Allocate(port, lcore, n, private_len)) == nullptr) {
     // A stopping engine may not get room any more: drivers release with later traffic.
     if (nonblocking_ || use_.engine()->stopping()) return nullptr;
     GatherDone();
+    channel_.Reap(awaited_);
     if (!Wait()) return nullptr;
   }
   request->port = port;
-  request->nonblocking = nonblocking_;
+  request->nobody_waits.store(nonblocking_, std::memory_order_relaxed);
   request->socket_cookie = socket_.cookie;
   request->call = call_;
-  request->payload = payload_;
+  request->payload = payload;
   request->payload_len = static_cast<uint32_t>(buf_.shared.iov_len);
   request->payload_sum = payload_sum_;
-  if (payload_ != nullptr) {
-    request->payload_iova = channel_.PayloadIova(payload_);
-    Arena::Hold(payload_);
+  if (payload != nullptr) {
+    request->payload_iova = channel_.PayloadIova(port, payload);
+    Arena::Hold(payload);
   }
   uint32_t offset = 0;
   for (uint16_t i = 0; i < n; i++) {
@@ -140,34 +147,39 @@ Request* EnginePath::Build(uint16_t port, size_t lcore, std::span<const Staged> 
     request->indices[i] = staged[i].index;
     if (gerrno_ != nullptr) gerrno_[staged[i].index] = 0;
   }
-  request->bytes = buf_.shared.iov_len * n + private_len;
+  request->bytes = (buf_.shared.iov_len + kIpv4Headers) * n + private_len;
   if (!channel_.Post(lcore, request)) {
     Channel::Discard(request);
     return nullptr;
   }
+  if (awaited_ == nullptr) awaited_ = request;
   return request;
 }
 
 void EnginePath::Gather(Request* request) {
-  if (request->call == call_) {
-    for (uint16_t i = 0; i < request->nb_recipients && request->failed > 0; i++) {
-      if (request->errors[i] == 0) continue;
-      failed_++;
-      if (request->errors[i] == kNotStarted) {
-        ToKernel(request->indices[i], Counter::kKernelStopped, false);
-      } else {
-        Fail(request->indices[i], request->errors[i]);
-      }
+  for (uint16_t i = 0; i < request->nb_recipients && request->failed > 0; i++) {
+    if (request->errors[i] == 0) continue;
+    failed_++;
+    if (request->errors[i] == kNotStarted) {
+      ToKernel(request->indices[i], Counter::kKernelStopped, false);
+    } else {
+      Fail(request->indices[i], request->errors[i]);
     }
   }
-  ReleaseRequest(request);
 }
 
-void EnginePath::GatherDone() {
-  while (channel_.oldest() != nullptr &&
-         channel_.oldest()->done.load(std::memory_order_acquire) != 0) {
-    Gather(channel_.PopOldest());
+bool EnginePath::GatherDone() {
+  for (; awaited_ != nullptr; awaited_ = awaited_->caller_next) {
+    if (awaited_->done.load(std::memory_order_acquire) == 0) return false;
+    Gather(awaited_);
     wait_since_ns_ = 0;
+  }
+  return true;
+}
+
+void EnginePath::GiveUp() {
+  for (; awaited_ != nullptr; awaited_ = awaited_->caller_next) {
+    awaited_->nobody_waits.store(true, std::memory_order_relaxed);
   }
 }
 
@@ -190,7 +202,6 @@ bool EnginePath::Wait() {
 bool EnginePath::AwaitEarlier() {
   while (channel_.UnsentBytes(socket_.cookie, call_) != 0) {
     if (nonblocking_ || !Wait()) return false;
-    GatherDone();
   }
   return true;
 }

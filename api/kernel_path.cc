@@ -7,6 +7,8 @@
 #include <cerrno>
 
 #include "api/seat.h"
+#include "api/udp_socket.h"
+#include "engine/control/clock.h"
 
 namespace groupcast {
 namespace {
@@ -39,6 +41,7 @@ size_t Send(int sd, const giobuf& buf, size_t count, IndexOf index_of, int flags
       header.msg_iov = parts[i].data();
       header.msg_iovlen = used;
     }
+    int64_t since_ns = MonotonicNs();  // that the datagram in front waits
     for (size_t i = 0; i < n;) {
       const int rc = sendmmsg(sd, messages.data() + i, static_cast<unsigned>(n - i), flags);
       if (rc > 0) {
@@ -46,13 +49,21 @@ size_t Send(int sd, const giobuf& buf, size_t count, IndexOf index_of, int flags
           if (gerrno != nullptr) gerrno[index_of(done + i)] = 0;
         }
         sent += static_cast<size_t>(rc);
+        since_ns = MonotonicNs();
         continue;
       }
-      if (errno == EINTR) continue;
       // sendmmsg() stops at the first failure and reports it only if nothing preceded it.
+      int error = errno;
+      if (error == EINTR) {
+        // Each signal would begin SO_SNDTIMEO anew.
+        const int64_t timeout_ns = SendTimeoutNs(sd);
+        if (timeout_ns == 0 || MonotonicNs() - since_ns < timeout_ns) continue;
+        error = EAGAIN;
+      }
       errors++;
-      would_block += errno == EAGAIN ? 1 : 0;
-      if (gerrno != nullptr) gerrno[index_of(done + i)] = errno;
+      would_block += error == EAGAIN ? 1 : 0;
+      if (gerrno != nullptr) gerrno[index_of(done + i)] = error;
+      since_ns = MonotonicNs();
       i++;
     }
     done += n;

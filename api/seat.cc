@@ -16,11 +16,19 @@ std::array<Seat, kMaxChannels>& Seats() {
   return *seats;
 }
 
+// Without destructors: readable to the thread's very end.
+thread_local uint32_t current_seat = kNoSeat;
+thread_local bool exits = false;
+
 // A thread's hold on its seat, given back when the thread exits.
 struct Ticket {
   uint32_t number = kNoSeat;
   ~Ticket() {
-    if (number != kNoSeat) Seats()[number].taken.store(false, std::memory_order_release);
+    NoteThreadExits();
+    // A call that a signal handler ended by exit() is still there.
+    if (number == kNoSeat || InCallHere()) return;
+    current_seat = kNoSeat;
+    Seats()[number].taken.store(false, std::memory_order_release);
   }
 };
 
@@ -38,9 +46,14 @@ uint32_t TakeSeat() {
   return kNoSeat;
 }
 
-thread_local uint32_t current_seat = kNoSeat;
-
 }  // namespace
+
+void NoteThreadExits() { exits = true; }
+bool ThreadExits() { return exits; }
+
+bool InCallHere() {
+  return current_seat != kNoSeat && Seats()[current_seat].in_call.load(std::memory_order_relaxed);
+}
 
 std::atomic<Engine*>& AttachedEngine() {
   static std::atomic<Engine*> engine{nullptr};
@@ -70,6 +83,10 @@ void CountHere(Counter counter, uint64_t n) {
 
 EngineUse::EngineUse() {
   if (AttachedEngine().load(std::memory_order_relaxed) == nullptr) return;
+  if (exits) {
+    kernel_reason_ = Counter::kKernelNoChannel;
+    return;
+  }
   const uint32_t number = TakeSeat();
   if (number == kNoSeat) {
     kernel_reason_ = Counter::kKernelNoChannel;
@@ -91,8 +108,11 @@ EngineUse::EngineUse() {
   number_ = number;
 }
 
-EngineUse::~EngineUse() {
-  if (engine_ != nullptr) seat().in_call.store(false, std::memory_order_seq_cst);
+void EngineUse::End() {
+  if (engine_ == nullptr) return;
+  seat().in_call.store(false, std::memory_order_seq_cst);
+  engine_ = nullptr;
+  channel_ = nullptr;
 }
 
 }  // namespace groupcast

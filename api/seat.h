@@ -31,12 +31,20 @@ bool AllSeatsOutOfCalls();
 uint64_t ReadAttached(Counter counter);
 // Counts on the thread's own seat if it has one, else on the shared counters.
 void CountHere(Counter counter, uint64_t n);
+// This thread's own objects are being destroyed: from now on what it sends (in destructors,
+// handlers of exit()) goes by the kernel.
+void NoteThreadExits();
+bool ThreadExits();
+// Whether this thread is inside a call that uses the engine: a signal handler interrupted it.
+bool InCallHere();
 
 // Keeps the engine attached while it lives; on the thread's own seat.
 class EngineUse {
  public:
   EngineUse();
-  ~EngineUse();
+  ~EngineUse() { End(); }
+  // Nothing of the engine is needed any more for this call.
+  void End();
   EngineUse(const EngineUse&) = delete;
   EngineUse& operator=(const EngineUse&) = delete;
 

@@ -6,6 +6,8 @@
 
 #include <cerrno>
 #include <climits>
+#include <new>
+#include <span>
 
 #include "api/engine_path.h"
 #include "api/kernel_path.h"
@@ -43,50 +45,57 @@ size_t AllByKernel(int sd, const giobuf& buf, size_t recnum, int flags, int* ger
 }
 
 // The whole call by the kernel although an engine is attached: not before what went by the engine.
-size_t InsteadByKernel(int sd, const EngineUse& use, const UdpSocket& socket, const giobuf& buf,
+size_t InsteadByKernel(int sd, EngineUse* use, const UdpSocket& socket, const giobuf& buf,
                        size_t recnum, int flags, int* gerrno, Counter reason) {
   const bool nonblocking = socket.nonblocking || (flags & MSG_DONTWAIT) != 0;
-  EnginePath path(use, socket, buf, 0, nonblocking, nullptr);
-  if (path.AwaitEarlier()) return AllByKernel(sd, buf, recnum, flags, gerrno, reason);
+  const bool in_order = EnginePath(*use, socket, buf, 0, nonblocking, nullptr).AwaitEarlier();
+  use->End();
+  if (in_order) return AllByKernel(sd, buf, recnum, flags, gerrno, reason);
   for (size_t i = 0; gerrno != nullptr && i < recnum; i++) gerrno[i] = EAGAIN;
   CountHere(Counter::kRecipientErrors, recnum);
   CountHere(Counter::kWouldBlock, recnum);
   return 0;
 }
 
-size_t SendByEngine(int sd, const EngineUse& use, UdpSocket& socket, const giobuf& buf,
-                    size_t recnum, int flags, int* gerrno) {
+size_t SendByEngine(int sd, EngineUse* use, UdpSocket& socket, const giobuf& buf, size_t recnum,
+                    int flags, int* gerrno) {
+  const auto instead = [&](Counter reason) {
+    return InsteadByKernel(sd, use, socket, buf, recnum, flags, gerrno, reason);
+  };
   if ((flags & ~(MSG_DONTWAIT | MSG_NOSIGNAL)) != 0) {
     socket.corked = (flags & MSG_MORE) != 0;
-    return InsteadByKernel(sd, use, socket, buf, recnum, flags, gerrno, Counter::kKernelFlags);
+    return instead(Counter::kKernelFlags);
   }
   if (socket.corked) {
     socket.corked = false;
-    return InsteadByKernel(sd, use, socket, buf, recnum, flags, gerrno, Counter::kKernelFlags);
+    return instead(Counter::kKernelFlags);
   }
   if (socket.kernel_only || (socket.watch_errors && ErrorPending(sd))) {
-    return InsteadByKernel(sd, use, socket, buf, recnum, flags, gerrno, Counter::kKernelSocket);
+    return instead(Counter::kKernelSocket);
   }
-  if (use.engine()->resolver().EgressPolicy()) {
-    return InsteadByKernel(sd, use, socket, buf, recnum, flags, gerrno,
-                           Counter::kKernelEgressPolicy);
-  }
+  if (use->engine()->resolver().EgressPolicy()) return instead(Counter::kKernelEgressPolicy);
   const bool nonblocking = socket.nonblocking || (flags & MSG_DONTWAIT) != 0;
-  EnginePath path(use, socket, buf, recnum, nonblocking, gerrno);
-  const size_t by_engine = path.Send();
-  use.seat().counters.Add(Counter::kEngineRecipients, by_engine);
-  const std::span<const uint32_t> by_kernel = path.by_kernel();
+  size_t by_engine;
+  std::span<const uint32_t> by_kernel;  // this thread's, until its next call
+  {
+    EnginePath path(*use, socket, buf, recnum, nonblocking, gerrno);
+    by_engine = path.Send();
+    by_kernel = path.by_kernel();
+  }
+  CountHere(Counter::kEngineRecipients, by_engine);
+  // A kernel that blocks must not hold up an engine that stops.
+  use->End();
   return by_engine + (by_kernel.empty() ? 0 : SendByKernel(sd, buf, by_kernel, flags, gerrno));
 }
 
 }  // namespace
 }  // namespace groupcast
 
-int sendgroup(int sd, giobuf* buf, size_t recnum, int flags, int* gerrno) {
+int sendgroup(int sd, giobuf* buf, size_t recnum, int flags, int* gerrno) try {
   using namespace groupcast;
   const int errno_before = errno;
   const CancellationOff cancellation_off;
-  const EngineUse use;
+  EngineUse use;
   UdpSocket* socket = nullptr;
   int error = 0;
   // The descriptor first, as the kernel does.
@@ -105,11 +114,14 @@ int sendgroup(int sd, giobuf* buf, size_t recnum, int flags, int* gerrno) {
   if (recnum > 0) {
     CountHere(Counter::kGroupcasts, 1);
     CountHere(Counter::kRecipients, recnum);
-    sent = socket != nullptr ? SendByEngine(sd, use, *socket, *buf, recnum, flags, gerrno)
+    sent = socket != nullptr ? SendByEngine(sd, &use, *socket, *buf, recnum, flags, gerrno)
                              : AllByKernel(sd, *buf, recnum, flags, gerrno, use.kernel_reason());
   }
   errno = errno_before;
   return static_cast<int>(sent);
+} catch (const std::bad_alloc&) {
+  errno = ENOMEM;
+  return -1;
 }
 
 int groupcast_refresh(int sd) {

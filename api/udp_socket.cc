@@ -50,13 +50,6 @@ uint64_t NetnsCookie(int sd) {
   return cookie;
 }
 
-int64_t SendTimeoutNs(int sd) {
-  timeval timeout{};
-  socklen_t len = sizeof(timeout);
-  getsockopt(sd, SOL_SOCKET, SO_SNDTIMEO, &timeout, &len);
-  return int64_t{timeout.tv_sec} * 1'000'000'000 + int64_t{timeout.tv_usec} * 1000;
-}
-
 // What each of these does to a datagram is done by the kernel only.
 bool NeedsKernel(int sd) {
   return Option(sd, IPPROTO_UDP, UDP_CORK) != 0 || Option(sd, IPPROTO_UDP, UDP_SEGMENT) != 0 ||
@@ -64,6 +57,12 @@ bool NeedsKernel(int sd) {
          Option(sd, SOL_SOCKET, SO_DONTROUTE) != 0 || Option(sd, IPPROTO_IP, IP_TRANSPARENT) != 0 ||
          Option(sd, IPPROTO_IP, IP_UNICAST_IF) != 0 ||
          Option(sd, SOL_SOCKET, SO_TIMESTAMPING) != 0 || HasIpOptions(sd) || HasTransmitTime(sd);
+}
+
+// SHUT_WR alone shows nowhere.
+bool IsShutDown(int sd) {
+  pollfd state = {sd, 0, 0};
+  return poll(&state, 1, 0) > 0 && (state.revents & POLLHUP) != 0;
 }
 
 void Read(int sd, Engine* engine, UdpSocket* socket) {
@@ -95,7 +94,7 @@ void Read(int sd, Engine* engine, UdpSocket* socket) {
   // An unbound socket is bound by the kernel on the call that sends first; the next call sees it.
   socket->kernel_only = Option(sd, SOL_SOCKET, SO_DOMAIN) != AF_INET || route.source_port == 0 ||
                         NetnsCookie(sd) != engine->netns_cookie() ||
-                        !engine->MayBindTo(route.interface) || NeedsKernel(sd);
+                        !engine->MayBindTo(route.interface) || NeedsKernel(sd) || IsShutDown(sd);
   if (!socket->kernel_only) socket->profile = engine->resolver().Intern(route);
   if (route.source_port == 0) socket->read_ns = 0;
 }
@@ -143,7 +142,15 @@ int CheckUdpSocket(int sd) {
   int protocol = 0;
   socklen_t len = sizeof(protocol);
   if (getsockopt(sd, SOL_SOCKET, SO_PROTOCOL, &protocol, &len) != 0) return errno;
-  return protocol == IPPROTO_UDP ? 0 : EOPNOTSUPP;
+  // A raw socket may have that protocol, too.
+  return protocol == IPPROTO_UDP && Option(sd, SOL_SOCKET, SO_TYPE) == SOCK_DGRAM ? 0 : EOPNOTSUPP;
+}
+
+int64_t SendTimeoutNs(int sd) {
+  timeval timeout{};
+  socklen_t len = sizeof(timeout);
+  getsockopt(sd, SOL_SOCKET, SO_SNDTIMEO, &timeout, &len);
+  return int64_t{timeout.tv_sec} * 1'000'000'000 + int64_t{timeout.tv_usec} * 1000;
 }
 
 void RefreshSockets() { refreshes.fetch_add(1, std::memory_order_release); }

@@ -38,6 +38,9 @@ UdpSocket* ReadSocket(int sd, Engine* engine);
 // Only that check, for calls that go by the kernel anyway. 0 or an errno.
 int CheckUdpSocket(int sd);
 
+// SO_SNDTIMEO; 0: none.
+int64_t SendTimeoutNs(int sd);
+
 // All threads read their sockets again.
 void RefreshSockets();
 

@@ -52,7 +52,7 @@ struct giobuf {
 // Ownership: everything is read before the call returns, on the calling thread, and nothing is
 //   referenced afterwards, for success and for failure.
 // Threads: any number at once, on the same or on different sockets. Not async-signal-safe. Not a
-//   cancellation point.
+//   cancellation point. A handler may exit() the process, but not longjmp() out of the call.
 // Blocks: until each packet was accepted by its port's transmit ring or, by the kernel path, by the
 //   socket; as long as SO_SNDTIMEO allows (then EAGAIN). It is never interrupted by a signal. The
 //   first datagram behind an unresolved next hop waits for ARP at most `resolver: wait_ms` (250
@@ -74,6 +74,7 @@ struct giobuf {
 //   EOPNOTSUPP   `sd` is not a UDP socket, or `flags` has MSG_OOB.
 //   EFAULT       `buf` is null, or `shared` has a length but a null base.
 //   EINVAL       `recnum` is above INT_MAX. (recnum 0 returns 0.)
+//   ENOMEM       no memory for the call; some recipients may have been sent to.
 // A recipient fails (gerrno[i]) with what sendmsg() says for it, among others:
 //   EFAULT       a private iovec has a length but a null base.
 //   EINVAL       port 0, or a blackhole route.
@@ -87,6 +88,9 @@ struct giobuf {
 //   EHOSTUNREACH the next hop was removed while the datagram waited.
 // A neighbour that does not answer is no error: like the kernel, the call says sent, and the ICMP
 // message goes to the socket's error queue (IP_RECVERR).
+//
+// After EAGAIN try again a little later (1 ms): poll() and epoll see the socket, not the engine's
+// rings, and call it writeable meanwhile. shutdown(SHUT_WR) alone does not stop the engine.
 //
 // Flags: MSG_DONTWAIT and MSG_NOSIGNAL are honoured; with any other the whole call goes by the
 // kernel. Limits: a socket has at most SO_SNDBUF bytes per thread accepted and unsent by

@@ -25,7 +25,8 @@ namespace groupcast {
 namespace {
 
 constexpr auto kDrain = std::chrono::seconds(1);
-constexpr size_t kRequestArena = 1 << 20;  // bytes, per channel and lcore
+constexpr size_t kLeastRequestArena = 1 << 20;  // bytes, per channel, port and lcore
+constexpr size_t kRequestBytes = 1024;          // of one recipient, with its private bytes
 constexpr unsigned kRequestRing = 4096;
 constexpr size_t kLeastPayloadArena = 1 << 20;
 
@@ -231,12 +232,16 @@ Engine::~Engine() {
 }
 
 std::unique_ptr<Channel> Engine::MakeChannel(uint32_t number) {
-  size_t payload = kLeastPayloadArena;
+  // Of each port: a full TX ring of one-recipient groupcasts.
+  std::vector<size_t> payload_bytes, request_bytes;
+  size_t bytes = 0;
   for (const auto& port : ports_) {
-    // A full TX ring of one-recipient groupcasts.
-    payload = std::max<size_t>(payload, size_t{port->tx_descriptors()} * (port->mtu() + 128));
+    const size_t descriptors = port->tx_descriptors();
+    payload_bytes.push_back(RTE_ALIGN_CEIL(
+        std::max(kLeastPayloadArena, descriptors * (port->mtu() + 128)), size_t{4096}));
+    request_bytes.push_back(std::max(kLeastRequestArena, descriptors * kRequestBytes));
+    bytes += payload_bytes.back() + lcores_.size() * request_bytes.back();
   }
-  payload = RTE_ALIGN_CEIL(payload, size_t{4096});
   const std::string name = absl::StrCat("gc", instance_, "_channel", number);
   // Only a device that reads it by itself wants it in one piece.
   const unsigned flags = std::any_of(config_.ports.begin(), config_.ports.end(),
@@ -244,22 +249,30 @@ std::unique_ptr<Channel> Engine::MakeChannel(uint32_t number) {
                              ? RTE_MEMZONE_IOVA_CONTIG
                              : 0;
   const rte_memzone* zone =
-      rte_memzone_reserve_aligned(name.c_str(), payload + lcores_.size() * kRequestArena,
-                                  SOCKET_ID_ANY, flags, RTE_CACHE_LINE_SIZE);
+      rte_memzone_reserve_aligned(name.c_str(), bytes, SOCKET_ID_ANY, flags, RTE_CACHE_LINE_SIZE);
   if (zone == nullptr) return nullptr;
   zones_.push_back(zone);
-  auto* base = static_cast<uint8_t*>(zone->addr);
+  size_t offset = 0;
+  const auto arena = [&](size_t size) {
+    const Arena made(static_cast<uint8_t*>(zone->addr) + offset, size, zone->iova + offset);
+    offset += size;
+    return made;
+  };
+  std::vector<Channel::PortArenas> ports;
+  for (size_t p = 0; p < ports_.size(); p++) {
+    Channel::PortArenas& port =
+        ports.emplace_back(Channel::PortArenas{arena(payload_bytes[p]), {}});
+    for (size_t i = 0; i < lcores_.size(); i++) port.requests.push_back(arena(request_bytes[p]));
+  }
   std::vector<Channel::Lane> lanes;
   for (size_t i = 0; i < lcores_.size(); i++) {
     rte_ring* ring = rte_ring_create(absl::StrCat(name, "_", i).c_str(), kRequestRing,
                                      SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
     if (ring == nullptr) return nullptr;
     rings_.push_back(ring);
-    const size_t offset = payload + i * kRequestArena;
-    lanes.push_back({ring, Arena(base + offset, kRequestArena, zone->iova + offset),
-                     lcores_[i].loop->doorbell()});
+    lanes.push_back({ring, lcores_[i].loop->doorbell()});
   }
-  return std::make_unique<Channel>(Arena(base, payload, zone->iova), std::move(lanes));
+  return std::make_unique<Channel>(std::move(lanes), std::move(ports));
 }
 
 Channel* Engine::ChannelOf(uint32_t number) {

@@ -16,12 +16,13 @@ constexpr size_t FixedLen(size_t nb_recipients) {
 
 }  // namespace
 
-size_t Channel::MostPrivate(size_t lcore, uint16_t nb_recipients) const {
-  return lanes_[lcore].requests.LargestBlock() - FixedLen(nb_recipients);
+size_t Channel::MostPrivate(uint16_t port, size_t lcore, uint16_t nb_recipients) const {
+  return ports_[port].requests[lcore].LargestBlock() - FixedLen(nb_recipients);
 }
 
-Request* Channel::Allocate(size_t lcore, uint16_t nb_recipients, size_t private_len) {
-  Arena& arena = lanes_[lcore].requests;
+Request* Channel::Allocate(uint16_t port, size_t lcore, uint16_t nb_recipients,
+                           size_t private_len) {
+  Arena& arena = ports_[port].requests[lcore];
   auto* at = static_cast<uint8_t*>(arena.Allocate(FixedLen(nb_recipients) + private_len));
   if (at == nullptr) return nullptr;
   auto* request = new (at) Request{};
@@ -49,13 +50,6 @@ bool Channel::Post(size_t lcore, Request* request) {
   return true;
 }
 
-Request* Channel::PopOldest() {
-  Request* request = oldest_;
-  oldest_ = request->caller_next;
-  if (oldest_ == nullptr) newest_ = nullptr;
-  return request;
-}
-
 uint64_t Channel::UnsentBytes(uint64_t socket_cookie, uint64_t call) const {
   uint64_t bytes = 0;
   for (const Request* r = oldest_; r != nullptr; r = r->caller_next) {
@@ -67,16 +61,23 @@ uint64_t Channel::UnsentBytes(uint64_t socket_cookie, uint64_t call) const {
   return bytes;
 }
 
-void Channel::Reap() {
-  while (oldest_ != nullptr && oldest_->done.load(std::memory_order_acquire) != 0) {
-    ReleaseRequest(PopOldest());
+void Channel::Reap(const Request* keep) {
+  while (oldest_ != nullptr && oldest_ != keep &&
+         oldest_->done.load(std::memory_order_acquire) != 0) {
+    Request* request = oldest_;
+    oldest_ = request->caller_next;
+    if (oldest_ == nullptr) newest_ = nullptr;
+    ReleaseRequest(request);
   }
 }
 
 bool Channel::AllBack() {
-  Reap();
-  bool back = payloads_.Used() == 0;
-  for (Lane& lane : lanes_) back = lane.requests.Used() == 0 && back;
+  Reap(nullptr);
+  bool back = true;
+  for (PortArenas& port : ports_) {
+    back = port.payloads.Used() == 0 && back;
+    for (Arena& requests : port.requests) back = requests.Used() == 0 && back;
+  }
   return back;
 }
 

@@ -15,33 +15,40 @@
 namespace groupcast {
 
 // ROOM 2: one application thread's way to the lcores: for each lcore a single-producer
-// single-consumer ring of requests and the arena they live in, and one arena for payloads.
+// single-consumer ring of requests. Requests and payloads live in arenas of their port, so that a
+// port that gives nothing back takes no room from another.
 //
 // All methods but Take() and Pending(): the owning thread only. Memory and rings are not owned.
 class Channel {
  public:
   struct Lane {
     rte_ring* ring;
-    Arena requests;
     Doorbell* doorbell;  // of the lcore
   };
+  struct PortArenas {
+    Arena payloads;
+    std::vector<Arena> requests;  // by lcore
+  };
 
-  Channel(Arena payloads, std::vector<Lane> lanes)
-      : payloads_(payloads), lanes_(std::move(lanes)) {}
+  // `lanes`: by lcore; `ports`: by the engine's index of the port.
+  Channel(std::vector<Lane> lanes, std::vector<PortArenas> ports)
+      : lanes_(std::move(lanes)), ports_(std::move(ports)) {}
 
   // A payload's place with one hold of the caller's, or null for no room.
-  uint8_t* AllocatePayload(uint32_t len_bytes) {
-    return static_cast<uint8_t*>(payloads_.Allocate(len_bytes));
+  uint8_t* AllocatePayload(uint16_t port, uint32_t len_bytes) {
+    return static_cast<uint8_t*>(ports_[port].payloads.Allocate(len_bytes));
   }
-  rte_iova_t PayloadIova(const void* payload) const { return payloads_.Iova(payload); }
+  rte_iova_t PayloadIova(uint16_t port, const void* payload) const {
+    return ports_[port].payloads.Iova(payload);
+  }
 
   // A request for `nb_recipients` recipients with `private_len` private bytes, its arrays in place
   // and zero, held by caller and lcore; or null for no room. Unless posted it is given back with
   // Discard().
-  Request* Allocate(size_t lcore, uint16_t nb_recipients, size_t private_len);
+  Request* Allocate(uint16_t port, size_t lcore, uint16_t nb_recipients, size_t private_len);
   static void Discard(Request* request);
   // Private bytes that one request may carry for sure once the arena is free.
-  size_t MostPrivate(size_t lcore, uint16_t nb_recipients) const;
+  size_t MostPrivate(uint16_t port, size_t lcore, uint16_t nb_recipients) const;
 
   // Hands the request to its lcore and wakes it if it sleeps. False: no room, still the caller's.
   bool Post(size_t lcore, Request* request);
@@ -60,18 +67,19 @@ class Channel {
 
   // The caller's outstanding requests, oldest first: posted, its own hold not yet given back.
   Request* oldest() const { return oldest_; }
-  Request* PopOldest();
-  // Bytes of requests on this socket, by calls before `call`, that no port has taken yet.
+  // Bytes, headers included, of requests on this socket, by calls before `call`, that no port has
+  // taken yet.
   uint64_t UnsentBytes(uint64_t socket_cookie, uint64_t call) const;
-  // Gives back what is done at the front of the outstanding requests of non-blocking calls.
-  void Reap();
+  // Gives back what is done at the front of the outstanding requests, up to `keep`, whose results
+  // somebody still has to look at; null: all.
+  void Reap(const Request* keep);
   // Whether no request and no payload is in use any more, by anybody. With that, all that others
   // did in the channel's memory happened before.
   bool AllBack();
 
  private:
-  Arena payloads_;
   std::vector<Lane> lanes_;
+  std::vector<PortArenas> ports_;
   Request* oldest_ = nullptr;
   Request* newest_ = nullptr;
 };

@@ -35,7 +35,7 @@ const std::array<CounterInfo, kCounters> kCounterTable = {{
     {"next_hop_gone", "datagrams", "recipients whose next hop was removed while they waited"},
     {"oversize", "datagrams", "recipients refused because the port's MTU had shrunk"},
     {"late_errors", "datagrams",
-     "errors after a non-blocking call had returned (link, engine stopped)"},
+     "errors after the call had returned: non-blocking, or timed out (link, engine stopped)"},
     {"sleeps", "sleeps", "sleeps of an lcore without work"},
     {"kicks", "kicks", "times an idle lcore made the kernel send what a ring still held"},
     {"routes_asked", "questions", "routes asked of the kernel"},

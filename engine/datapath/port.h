@@ -28,7 +28,7 @@ struct KickSockets {
 
 // A caller-visible end of a request; called once all its recipients are accepted or failed.
 inline void CompleteRequest(Request* request, Counters* counters) {
-  if (request->nonblocking && request->failed > 0) {
+  if (request->failed > 0 && request->nobody_waits.load(std::memory_order_relaxed)) {
     counters->Add(Counter::kLateErrors, request->failed);
   }
   // Publishes errors and counts to the caller that waits for `done`.

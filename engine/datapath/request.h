@@ -28,7 +28,6 @@ struct Request {
   uint16_t nb_recipients;
   uint16_t port;  // index of the engine's port
   uint16_t payload_sum;
-  bool nonblocking;  // nobody waits: errors are counted, not reported
   uint32_t payload_len;
   uint8_t* payload;  // arena block with a hold of this request; null if empty
   rte_iova_t payload_iova;
@@ -36,7 +35,7 @@ struct Request {
   uint8_t* private_bytes;
   uint32_t* indices;       // caller only: place of each recipient in the call
   uint64_t socket_cookie;  // caller only
-  uint64_t bytes;          // caller only: of all datagrams
+  uint64_t bytes;          // caller only: of all datagrams, with their headers
   uint64_t call;           // caller only: number of the call that posted it
   Request* caller_next;    // caller only: its outstanding requests
 
@@ -49,6 +48,8 @@ struct Request {
 
   // lcore: wo until done; caller: ro from then on
   uint8_t* errors;  // errno per recipient
+  // caller: w, also after posting; lcore: r. Nobody waits: errors are counted, not reported
+  std::atomic<bool> nobody_waits;
   // lcore: stores 1 with release when every recipient is accepted or failed; caller: acquire
   std::atomic<uint32_t> done;
   // One hold each: the caller, the lcore until done, the view until its last mbuf is released.

@@ -95,6 +95,7 @@ TEST_P(SendgroupErrors, DescriptorThatIsNoUdpSocket) {
   ExpectFailure(Socket(socket(AF_INET, SOCK_STREAM, 0)), EOPNOTSUPP, false);
   ExpectFailure(Socket(socket(AF_UNIX, SOCK_DGRAM, 0)), EOPNOTSUPP, false);
   ExpectFailure(Socket(socket(AF_INET, SOCK_RAW, 253)), EOPNOTSUPP, false);
+  ExpectFailure(Socket(socket(AF_INET, SOCK_RAW, IPPROTO_UDP)), EOPNOTSUPP, false);
   ExpectFailure(Socket(socket(AF_NETLINK, SOCK_RAW, 0)), EOPNOTSUPP, false);
 }
 
@@ -319,6 +320,21 @@ TEST_P(SendgroupErrors, ShutDown) {
   const int flags = MSG_NOSIGNAL | MSG_CONFIRM;  // MSG_CONFIRM is for the kernel
   EXPECT_EQ(groupcast.KernelSend(sd_, 1, flags), EPIPE);
   EXPECT_EQ(groupcast.Send(sd_, flags), 0);
+  EXPECT_EQ(groupcast.errnos, std::vector<int>({EPIPE, EPIPE}));
+}
+
+// Of both directions it shows; the engine looks once in 10 ms.
+TEST_P(SendgroupErrors, ShutDownWholly) {
+  sockaddr_in peer = Endpoint(kBehindGateway + 1, kUdpPort);
+  ASSERT_EQ(connect(sd_, reinterpret_cast<sockaddr*>(&peer), sizeof(peer)), 0);
+  Groupcast groupcast("payload");
+  groupcast.AddRange(kBehindGateway + 1, 2, kUdpPort);
+  Sink sink(rx(), kUdpPort);
+  ASSERT_EQ(groupcast.Send(sd_, MSG_NOSIGNAL), 2);
+  ASSERT_EQ(shutdown(sd_, SHUT_RDWR), 0);
+  usleep(15000);
+  EXPECT_EQ(groupcast.KernelSend(sd_, 1, MSG_NOSIGNAL), EPIPE);
+  EXPECT_EQ(groupcast.Send(sd_, MSG_NOSIGNAL), 0);
   EXPECT_EQ(groupcast.errnos, std::vector<int>({EPIPE, EPIPE}));
 }
 

@@ -14,6 +14,8 @@
 #include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <csignal>
+#include <cstdlib>
 #include <cstring>
 #include <string>
 #include <thread>
@@ -254,6 +256,31 @@ TEST_F(OtherProcess, DISABLED_ExitsInTheMiddle) {
 
 TEST_F(SendgroupLifecycle, ExitWithoutDetach) {
   RunInAnotherProcess("OtherProcess.DISABLED_ExitsInTheMiddle");
+}
+
+// A signal handler that ends the process in the middle of a call, and handlers of exit() that send.
+TEST_F(OtherProcess, DISABLED_ExitsInAHandler) {
+  EXPECT_EXIT(
+      {
+        Attach();
+        static Socket sd = BoundSocket(0, 4001);
+        static Groupcast groupcast(Pattern(500));
+        groupcast.AddRange(kBehindGateway + 1, kRecipients, kUdpPort + 1);
+        std::atexit([] {
+          if (sendgroup(sd, groupcast.buf(), groupcast.size(), 0, nullptr) !=
+              static_cast<int>(kRecipients)) {
+            _exit(8);
+          }
+        });
+        signal(SIGALRM, [](int) { exit(7); });
+        ualarm(50000, 0);
+        for (;;) sendgroup(sd, groupcast.buf(), groupcast.size(), 0, nullptr);
+      },
+      testing::ExitedWithCode(7), "");
+}
+
+TEST_F(SendgroupLifecycle, ExitInASignalHandler) {
+  RunInAnotherProcess("OtherProcess.DISABLED_ExitsInAHandler");
 }
 
 }  // namespace

@@ -255,6 +255,51 @@ TEST_F(FlowTest, DetachEndsWhatCannotLeaveAndSendsNothingTwice) {
   Attach("net_null0");
 }
 
+// A port that gives nothing back, and a backlog on it, hold no other port up.
+TEST_F(FlowTest, APortThatIsStuckTakesNoRoomFromAnother) {
+  Attach("net_ring0",
+         "\n  - name: wire1\n    device: net_null0\n    static: {mac: \"02:00:00:00:00:03\", "
+         "address: 10.0.0.1, next_hops: [{to: 172.16.0.0/12, mac: \"02:00:00:00:00:02\"}]}\n");
+  Group stuck = MakeGroup(64, 1000);
+  while (sendgroup(sd(), stuck.buf(), 64, MSG_DONTWAIT, nullptr) > 0) {
+  }
+  const int other = socket(AF_INET, SOCK_DGRAM, 0);
+  sockaddr_in any = Address("0.0.0.0", 0);
+  ASSERT_EQ(bind(other, reinterpret_cast<sockaddr*>(&any), sizeof(any)), 0);
+  Group free(1);
+  free.SetPayload(Bytes(1000, 5));
+  free.at(0).giov_dest = Address("172.16.0.1", 9);
+  for (int i = 0; i < 10'000; i++) {
+    ASSERT_EQ(sendgroup(other, free.buf(), 1, 0, nullptr), 1) << i;
+  }
+  close(other);
+  std::atomic<bool> stop{false};
+  std::thread taker([&] { Consume(stop); });
+  EXPECT_EQ(groupcast_detach(), 0);
+  stop = true;
+  taker.join();
+  Attach("net_null0");
+}
+
+// What a call that timed out has handed over is sent later, or counted.
+TEST_F(FlowTest, NothingOfATimedOutCallIsLostUncounted) {
+  Attach("net_ring0");
+  const timeval timeout = {0, 100'000};
+  setsockopt(sd(), SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
+  groupcast_refresh(sd());
+  Group group = MakeGroup(2000, 1000);
+  const int sent = sendgroup(sd(), group.buf(), 2000, 0, nullptr);
+  EXPECT_GT(sent, 1000);
+  std::thread taker([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1500));
+    for (rte_mbuf* frame : Take(2048)) Free(frame);
+  });
+  EXPECT_EQ(groupcast_detach(), 0);
+  taker.join();
+  EXPECT_EQ(Counted("packets") + Counted("late_errors"), static_cast<uint64_t>(sent));
+  Attach("net_null0");
+}
+
 // More than arena and ring hold, and a consumer that gives nothing back.
 TEST_F(FlowTest, DetachEndsACallThatWaitsForRoom) {
   Attach("net_ring0");
