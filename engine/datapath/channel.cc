@@ -62,12 +62,17 @@ uint64_t Channel::UnsentBytes(uint64_t socket_cookie, uint64_t call) const {
 }
 
 void Channel::Reap(const Request* keep) {
-  while (oldest_ != nullptr && oldest_ != keep &&
-         oldest_->done.load(std::memory_order_acquire) != 0) {
-    Request* request = oldest_;
-    oldest_ = request->caller_next;
-    if (oldest_ == nullptr) newest_ = nullptr;
-    ReleaseRequest(request);
+  Request* before = nullptr;
+  for (Request* request = oldest_; request != nullptr && request != keep;) {
+    Request* next = request->caller_next;
+    if (request->done.load(std::memory_order_acquire) == 0) {
+      before = request;
+    } else {
+      (before != nullptr ? before->caller_next : oldest_) = next;
+      if (next == nullptr) newest_ = before;
+      ReleaseRequest(request);
+    }
+    request = next;
   }
 }
 

@@ -70,8 +70,8 @@ class Channel {
   // Bytes, headers included, of requests on this socket, by calls before `call`, that no port has
   // taken yet.
   uint64_t UnsentBytes(uint64_t socket_cookie, uint64_t call) const;
-  // Gives back what is done at the front of the outstanding requests, up to `keep`, whose results
-  // somebody still has to look at; null: all.
+  // Gives back the outstanding requests that are done and older than `keep`, whose results somebody
+  // still has to look at; null: all that are done.
   void Reap(const Request* keep);
   // Whether no request and no payload is in use any more, by anybody. With that, all that others
   // did in the channel's memory happened before.

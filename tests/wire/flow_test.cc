@@ -42,6 +42,14 @@ class FlowTest : public WireTest {
     return group;
   }
 
+  // Until the ring is full and more waits for it; nobody takes from it meanwhile.
+  void FillRing() {
+    Group filler = MakeGroup(64, 1000);
+    while (Counted("tx_full") == 0) {
+      if (sendgroup(sd(), filler.buf(), 64, MSG_DONTWAIT, nullptr) == 0) usleep(1000);
+    }
+  }
+
   // Takes frames until told to stop, and what is there then; counts them by recipient.
   struct Consumer {
     std::map<uint32_t, uint32_t> seen;
@@ -154,9 +162,7 @@ TEST_F(FlowTest, NonBlockingGetsEagainAboveTheSendBuffer) {
 // What goes by the kernel waits for earlier calls on its socket, not for its own call's packets.
 TEST_F(FlowTest, NonBlockingSendsTheKernelsRecipientsBesideAFullRing) {
   Attach("net_ring0");
-  Group filler = MakeGroup(64, 1000);
-  while (sendgroup(sd(), filler.buf(), 64, MSG_DONTWAIT, nullptr) > 0) {
-  }
+  FillRing();
   const int other = socket(AF_INET, SOCK_DGRAM, 0);
   sockaddr_in any = Address("0.0.0.0", 0);
   ASSERT_EQ(bind(other, reinterpret_cast<sockaddr*>(&any), sizeof(any)), 0);
@@ -260,9 +266,7 @@ TEST_F(FlowTest, APortThatIsStuckTakesNoRoomFromAnother) {
   Attach("net_ring0",
          "\n  - name: wire1\n    device: net_null0\n    static: {mac: \"02:00:00:00:00:03\", "
          "address: 10.0.0.1, next_hops: [{to: 172.16.0.0/12, mac: \"02:00:00:00:00:02\"}]}\n");
-  Group stuck = MakeGroup(64, 1000);
-  while (sendgroup(sd(), stuck.buf(), 64, MSG_DONTWAIT, nullptr) > 0) {
-  }
+  FillRing();
   const int other = socket(AF_INET, SOCK_DGRAM, 0);
   sockaddr_in any = Address("0.0.0.0", 0);
   ASSERT_EQ(bind(other, reinterpret_cast<sockaddr*>(&any), sizeof(any)), 0);
