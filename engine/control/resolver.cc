@@ -10,7 +10,6 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <ctime>
 #include <utility>
 
 #include "engine/control/resolver_state.h"

@@ -11,7 +11,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
-#include <ctime>
 
 #include "engine/control/clock.h"
 #include "engine/datapath/hand_over.h"

@@ -4,6 +4,7 @@
 // Configurations and machines on which the engine cannot start: each is a clear errno and text,
 // leaves nothing started, and does not keep sendgroup() from working.
 #include <gtest/gtest.h>
+#include <net/if.h>
 #include <netinet/in.h>
 
 #include <algorithm>
@@ -146,16 +147,19 @@ TEST_F(SendgroupBadInput, InterfaceThatDisappears) {
 TEST_F(SendgroupBadInput, InterfaceThatLeavesAndReturns) {
   Attach();
   ExpectSent(true);
-  const std::string number = tx().Shell("cat /sys/class/net/v0/ifindex 2>/dev/null || true");
-  tx().Shell("ip link set v0 netns " + rx().Path());
+  const unsigned number = if_nametoindex("v0");
+  // Where nobody has that number, so that it keeps it.
+  const NetworkNamespace elsewhere;
+  tx().Shell("ip link set v0 netns " + elsewhere.Path());
   Socket sd = BoundSocket();
   Groupcast groupcast("payload");
   groupcast.AddRange(kBehindGateway + 1, 10, kUdpPort);
   EXPECT_TRUE(Eventually([&] { return groupcast.Send(sd) == 0; }));
-  rx().Shell("ip link set v0 netns " + tx().Path());
+  elsewhere.Shell("ip link set v0 netns " + tx().Path());
   tx().Shell(
       "ip address add 10.99.0.1/16 dev v0 && ip link set v0 up &&"
       " ip route add 10.200.0.0/16 via 10.99.0.2");
+  ASSERT_EQ(if_nametoindex("v0"), number) << "it would not be taken for the port's own";
   Sink sink(rx(), kUdpPort);
   ASSERT_TRUE(
       Eventually([&] { return groupcast.Send(sd) == 10 && !sink.ReceiveSoFar(1, 20).empty(); }));

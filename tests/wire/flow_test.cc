@@ -76,6 +76,17 @@ class FlowTest : public WireTest {
       }
     }
   }
+
+  // Detaches while what was accepted leaves.
+  Consumer DetachWhileConsuming() {
+    std::atomic<bool> stop{false};
+    Consumer consumer;
+    std::thread taker([&] { consumer = Consume(stop); });
+    EXPECT_EQ(groupcast_detach(), 0);
+    stop = true;
+    taker.join();
+    return consumer;
+  }
 };
 
 TEST_F(FlowTest, TwoHundredThousandOnRing) {
@@ -163,9 +174,7 @@ TEST_F(FlowTest, NonBlockingGetsEagainAboveTheSendBuffer) {
 TEST_F(FlowTest, NonBlockingSendsTheKernelsRecipientsBesideAFullRing) {
   Attach("net_ring0");
   FillRing();
-  const int other = socket(AF_INET, SOCK_DGRAM, 0);
-  sockaddr_in any = Address("0.0.0.0", 0);
-  ASSERT_EQ(bind(other, reinterpret_cast<sockaddr*>(&any), sizeof(any)), 0);
+  const int other = BoundSocket();
   Group mixed = MakeGroup(3, 1000);
   mixed.SetPrivate(1, Bytes(600, 2), "");  // above the MTU
   std::vector<int> errors(3, -1);
@@ -175,11 +184,7 @@ TEST_F(FlowTest, NonBlockingSendsTheKernelsRecipientsBesideAFullRing) {
   EXPECT_EQ(sendgroup(other, mixed.buf(), 3, MSG_DONTWAIT, errors.data()), 2);
   EXPECT_EQ(errors, std::vector<int>({0, EAGAIN, 0}));
   close(other);
-  std::atomic<bool> stop{false};
-  std::thread taker([&] { Consume(stop); });
-  EXPECT_EQ(groupcast_detach(), 0);
-  stop = true;
-  taker.join();
+  DetachWhileConsuming();
   Attach("net_ring0");
 }
 
@@ -196,12 +201,7 @@ TEST_F(FlowTest, SendTimeoutEndsInEagain) {
   EXPECT_LT(sent, static_cast<int>(kRecipients));
   EXPECT_EQ(std::count(errors.begin(), errors.end(), 0), sent);
   EXPECT_EQ(std::count(errors.begin(), errors.end(), EAGAIN), static_cast<int>(kRecipients) - sent);
-  std::atomic<bool> stop{false};
-  Consumer consumer;
-  std::thread taker([&] { consumer = Consume(stop); });
-  EXPECT_EQ(groupcast_detach(), 0);
-  stop = true;
-  taker.join();
+  const Consumer consumer = DetachWhileConsuming();
   EXPECT_EQ(consumer.frames, static_cast<size_t>(sent)) << "what was reported as sent arrives";
   Attach("net_ring0");
 }
@@ -267,9 +267,7 @@ TEST_F(FlowTest, APortThatIsStuckTakesNoRoomFromAnother) {
          "\n  - name: wire1\n    device: net_null0\n    static: {mac: \"02:00:00:00:00:03\", "
          "address: 10.0.0.1, next_hops: [{to: 172.16.0.0/12, mac: \"02:00:00:00:00:02\"}]}\n");
   FillRing();
-  const int other = socket(AF_INET, SOCK_DGRAM, 0);
-  sockaddr_in any = Address("0.0.0.0", 0);
-  ASSERT_EQ(bind(other, reinterpret_cast<sockaddr*>(&any), sizeof(any)), 0);
+  const int other = BoundSocket();
   Group free(1);
   free.SetPayload(Bytes(1000, 5));
   free.at(0).giov_dest = Address("172.16.0.1", 9);
@@ -277,11 +275,7 @@ TEST_F(FlowTest, APortThatIsStuckTakesNoRoomFromAnother) {
     ASSERT_EQ(sendgroup(other, free.buf(), 1, 0, nullptr), 1) << i;
   }
   close(other);
-  std::atomic<bool> stop{false};
-  std::thread taker([&] { Consume(stop); });
-  EXPECT_EQ(groupcast_detach(), 0);
-  stop = true;
-  taker.join();
+  DetachWhileConsuming();
   Attach("net_null0");
 }
 

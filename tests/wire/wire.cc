@@ -74,6 +74,13 @@ sockaddr_in Address(const std::string& dotted, uint16_t udp_port) {
   return address;
 }
 
+int BoundSocket() {
+  const int sd = socket(AF_INET, SOCK_DGRAM, 0);
+  const sockaddr_in any = Address("0.0.0.0", 0);
+  EXPECT_EQ(bind(sd, reinterpret_cast<const sockaddr*>(&any), sizeof(any)), 0);
+  return sd;
+}
+
 std::string Bytes(size_t len, uint8_t seed) {
   std::string bytes(len, '\0');
   for (size_t i = 0; i < len; i++)
@@ -140,9 +147,7 @@ void WireTest::StartCounting() {
 }
 
 void WireTest::SetUp() {
-  sd_ = socket(AF_INET, SOCK_DGRAM, 0);
-  sockaddr_in any = Address("0.0.0.0", 0);
-  ASSERT_EQ(bind(sd_, reinterpret_cast<sockaddr*>(&any), sizeof(any)), 0);
+  sd_ = BoundSocket();
   socklen_t len = sizeof(from_);
   getsockname(sd_, reinterpret_cast<sockaddr*>(&from_), &len);
   from_.sin_addr = Address(kSource, 0).sin_addr;

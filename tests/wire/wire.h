@@ -39,6 +39,8 @@ class Group {
   std::vector<std::string> appends_;
 };
 
+// A UDP socket of its own, bound to any address and a free port.
+int BoundSocket();
 sockaddr_in Address(const std::string& dotted, uint16_t udp_port);
 // `len` bytes that differ from each other and from other seeds.
 std::string Bytes(size_t len, uint8_t seed);
