@@ -60,6 +60,7 @@ class EnginePath {
   void Post(uint16_t port, size_t lcore, std::vector<Staged>* staged);
   Request* Build(uint16_t port, size_t lcore, std::span<const Staged> staged, size_t private_len);
   uint8_t* PutPayload(uint16_t port);
+  PrivatePart PutPrivate(const giovec& recipient, uint8_t* bytes, uint32_t offset) const;
   void AwaitNextHops();
   int64_t StillWaiting(std::vector<uint32_t>* waiting, int64_t now_ns, int64_t resolve_wait_ns);
   // `engine_before`: earlier datagrams to it may have gone by the engine.

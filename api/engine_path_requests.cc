@@ -21,6 +21,10 @@ constexpr int64_t kSpinNs = 100'000;
 constexpr int64_t kFirstNapNs = 50'000;
 constexpr int64_t kLongestNapNs = 1'000'000;
 
+Channel::Shape ShapeOf(size_t nb_recipients, size_t private_len) {
+  return {static_cast<uint16_t>(nb_recipients), true, private_len > 0, private_len};
+}
+
 void Nap(int64_t ns) {
   const timespec duration = {0, ns};
   nanosleep(&duration, nullptr);
@@ -65,7 +69,7 @@ void EnginePath::Post(uint16_t port, size_t lcore, std::vector<Staged>* staged) 
   while (!left.empty()) {
     // As many as have room for their private bytes in one request.
     const size_t most_private =
-        channel_.MostPrivate(port, lcore, static_cast<uint16_t>(left.size())) / 2;
+        channel_.MostPrivate(port, lcore, ShapeOf(left.size(), SIZE_MAX)) / 2;
     size_t n = 0, private_len = 0;
     for (; n < left.size(); n++) {
       const size_t len = DatagramLen(left[n].index) - buf_.shared.iov_len;
@@ -89,15 +93,35 @@ void EnginePath::Post(uint16_t port, size_t lcore, std::vector<Staged>* staged) 
   staged->clear();
 }
 
+// The private bytes of one recipient, copied behind `bytes` + `offset`.
+PrivatePart EnginePath::PutPrivate(const giovec& recipient, uint8_t* bytes, uint32_t offset) const {
+  const iovec& prepend = recipient.giov_prepend;
+  const iovec& append = recipient.giov_append;
+  PrivatePart part{offset, static_cast<uint16_t>(prepend.iov_len),
+                   static_cast<uint16_t>(append.iov_len), 0};
+  uint8_t* at = bytes + offset;
+  if (prepend.iov_len > 0) {
+    std::memcpy(at, prepend.iov_base, prepend.iov_len);
+    part.sum = SumBytes(at, prepend.iov_len);
+    at += prepend.iov_len;
+  }
+  if (append.iov_len > 0) {
+    std::memcpy(at, append.iov_base, append.iov_len);
+    const uint16_t sum = SumBytes(at, append.iov_len);
+    part.sum = FoldSum(uint32_t{part.sum} + SumAt(sum, prepend.iov_len + buf_.shared.iov_len));
+  }
+  return part;
+}
+
 // Waits for room as the socket allows; null when there is none.
 Request* EnginePath::Build(uint16_t port, size_t lcore, std::span<const Staged> staged,
                            size_t private_len) {
-  const auto n = static_cast<uint16_t>(staged.size());
+  const size_t n = staged.size();
   const bool needs_payload = buf_.shared.iov_len > 0;
   uint8_t* payload = nullptr;
   Request* request = nullptr;
   while ((needs_payload && (payload = PutPayload(port)) == nullptr) ||
-         (request = channel_.Allocate(port, lcore, n, private_len)) == nullptr) {
+         (request = channel_.Allocate(port, lcore, ShapeOf(n, private_len))) == nullptr) {
     // A stopping engine may not get room any more: drivers release with later traffic.
     if (nonblocking_ || use_.engine()->stopping()) return nullptr;
     GatherDone();
@@ -108,40 +132,28 @@ Request* EnginePath::Build(uint16_t port, size_t lcore, std::span<const Staged> 
   request->nobody_waits.store(nonblocking_, std::memory_order_relaxed);
   request->socket_cookie = socket_.cookie;
   request->call = call_;
-  request->payload = payload;
   request->payload_len = static_cast<uint32_t>(buf_.shared.iov_len);
   request->payload_sum = payload_sum_;
   if (payload != nullptr) {
-    request->payload_iova = channel_.PayloadIova(port, payload);
+    request->own_segment = {payload, channel_.PayloadIova(port, payload), request->payload_len};
+    request->segments = &request->own_segment;
+    request->nb_segments = 1;
+    request->payload_holds = Arena::Holds(payload);
     Arena::Hold(payload);
   }
   uint32_t offset = 0;
-  for (uint16_t i = 0; i < n; i++) {
+  for (size_t i = 0; i < n; i++) {
     const giovec& recipient = buf_.recinfo[staged[i].index];
-    const iovec& prepend = recipient.giov_prepend;
-    const iovec& append = recipient.giov_append;
-    uint16_t private_sum = 0;
-    HeaderLine& line = request->lines[i];
-    line.private_offset = offset;
-    line.prepend_len = static_cast<uint16_t>(prepend.iov_len);
-    line.append_len = static_cast<uint16_t>(append.iov_len);
-    if (prepend.iov_len > 0) {
-      std::memcpy(request->private_bytes + offset, prepend.iov_base, prepend.iov_len);
-      private_sum = SumBytes(request->private_bytes + offset, prepend.iov_len);
-      offset += line.prepend_len;
+    if (private_len > 0) {
+      request->own_privates[i] = PutPrivate(recipient, request->own_private_bytes, offset);
+      offset +=
+          static_cast<uint32_t>(recipient.giov_prepend.iov_len + recipient.giov_append.iov_len);
     }
-    if (append.iov_len > 0) {
-      std::memcpy(request->private_bytes + offset, append.iov_base, append.iov_len);
-      const uint16_t sum = SumBytes(request->private_bytes + offset, append.iov_len);
-      private_sum =
-          FoldSum(uint32_t{private_sum} + SumAt(sum, prepend.iov_len + buf_.shared.iov_len));
-      offset += line.append_len;
-    }
+    HeaderLine& line = request->own_lines[i];
     Ipv4Sender sender = socket_.sender;
     sender.source = staged[i].source;
     sender.dont_fragment = staged[i].dont_fragment;
-    WriteIpv4Line(sender, recipient.giov_dest.sin_addr.s_addr, recipient.giov_dest.sin_port,
-                  private_sum, &line);
+    WriteIpv4Line(sender, recipient.giov_dest.sin_addr.s_addr, recipient.giov_dest.sin_port, &line);
     line.next_hop = staged[i].next_hop;
     line.next_hop_tag = staged[i].next_hop_tag;
     request->indices[i] = staged[i].index;

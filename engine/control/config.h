@@ -15,7 +15,7 @@ namespace groupcast {
 
 // Bytes of an IP packet that leaves by a port: a whole frame and its headroom have to fit in an
 // mbuf, whose lengths have 16 bits.
-inline constexpr uint32_t kLargestMtu = 65393;
+inline constexpr uint32_t kLargestMtu = 65389;
 
 enum class Hugepages { kAuto, kRequired, kOff };
 enum class Idle { kAdaptive, kPoll };

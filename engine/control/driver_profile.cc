@@ -57,6 +57,8 @@ ConfigTable<DriverProfile> ProfileTable() {
            "whether it transmits chains of mbufs: where it advertises MULTI_SEGS, or always"},
           {"max_segments", Integer(&P::max_segments, 1, 65535), "mbufs",
            "longest chain that it transmits"},
+          {"segment_bytes", Integer(&P::segment_bytes, 64, 65535), "bytes",
+           "longest mbuf of a chain that it transmits; longer payloads are several mbufs"},
           {"tx_descriptors", Integer(&P::tx_descriptors, 64, 32768), "descriptors",
            "length of the transmit ring"},
           {"rx_descriptors", Integer(&P::rx_descriptors, 64, 32768), "descriptors",
@@ -155,7 +157,7 @@ std::vector<std::string> DriversWithInterface() {
 }
 
 const std::vector<std::string>& TxOffloadNames() {
-  static const std::vector<std::string> names = {"ipv4_cksum", "udp_cksum"};
+  static const std::vector<std::string> names = {"ipv4_cksum", "udp_cksum", "vlan_insert"};
   return names;
 }
 

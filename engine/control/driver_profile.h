@@ -20,6 +20,7 @@ struct DriverProfile {
   bool chains = false;  // takes chains of mbufs, whether or not it advertises MULTI_SEGS
   bool chains_if_advertised = false;  // takes them where it advertises MULTI_SEGS
   uint16_t max_segments = 1;
+  uint16_t segment_bytes = UINT16_MAX;  // longest segment that it reads
   uint16_t tx_descriptors = 1024;
   uint16_t rx_descriptors = 1024;
   uint16_t copybreak = 256;  // bytes; smaller payloads are copied, not chained

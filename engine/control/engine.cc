@@ -101,7 +101,7 @@ void Engine::OnInterface(uint16_t port, const InterfaceState& state) {
 
 absl::Status Engine::StartLcores() {
   uint32_t frame = 0;
-  for (const auto& port : ports_) frame = std::max(frame, port->mtu() + kEthernetHeader);
+  for (const auto& port : ports_) frame = std::max(frame, port->mtu() + kEthernetHeader + kVlanTag);
   std::random_device random;
   for (size_t i = 0; i < config_.lcores.size(); i++) {
     Lcore lcore;

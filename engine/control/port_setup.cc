@@ -26,10 +26,10 @@ namespace {
 
 constexpr char kAfPacket[] = "net_af_packet";
 // TPACKET2_HDRLEN and alignment before the frame in net_af_packet's ring.
-constexpr uint32_t kRingFrameOverhead = 64 + kEthernetHeader;
+constexpr uint32_t kRingFrameOverhead = 64 + kEthernetHeader + kVlanTag;
 constexpr uint32_t kLeastRingFrame = 2048;
 constexpr uint32_t kRingBlock = 1 << 16;
-static_assert(kLargestMtu + kEthernetHeader + RTE_PKTMBUF_HEADROOM <= UINT16_MAX);
+static_assert(kLargestMtu + kEthernetHeader + kVlanTag + RTE_PKTMBUF_HEADROOM <= UINT16_MAX);
 
 // One question about an interface; false where it can't be answered.
 bool AskInterface(const std::string& interface, unsigned long question, ifreq* answer) {
@@ -66,6 +66,7 @@ struct Offload {
 constexpr Offload kOffloads[] = {
     {"ipv4_cksum", RTE_ETH_TX_OFFLOAD_IPV4_CKSUM, RTE_MBUF_F_TX_IP_CKSUM},
     {"udp_cksum", RTE_ETH_TX_OFFLOAD_UDP_CKSUM, RTE_MBUF_F_TX_UDP_CKSUM},
+    {"vlan_insert", RTE_ETH_TX_OFFLOAD_VLAN_INSERT, RTE_MBUF_F_TX_VLAN},
 };
 
 }  // namespace
@@ -256,7 +257,9 @@ TxPlan PortSetup::Plan(uint16_t queue) const {
   plan.queue = queue;
   plan.chains = chains_;
   plan.copybreak = config_.copybreak.value_or(profile_.copybreak);
-  plan.offloads = mbuf_offloads_;
+  plan.max_segments = profile_.max_segments;
+  plan.segment_bytes = profile_.segment_bytes;
+  plan.offloads = mbuf_offloads_ & ~RTE_MBUF_F_TX_VLAN;
   return plan;
 }
 
@@ -268,7 +271,8 @@ std::string PortSetup::Describe() const {
       mtu_, ", ", queues_, " TX queue(s) of ", tx_descriptors_, "; payloads above ",
       chains_ ? absl::StrCat(copybreak, " bytes are chained, smaller ones copied")
               : "0 bytes are copied: the driver takes no chains",
-      mbuf_offloads_ != 0 ? "; checksums by the device" : "; checksums in software");
+      (mbuf_offloads_ & ~RTE_MBUF_F_TX_VLAN) != 0 ? "; checksums by the device"
+                                                  : "; checksums in software");
 }
 
 }  // namespace groupcast

@@ -30,6 +30,9 @@ class Arena {
   // Publishes all that this thread read or wrote of the block to the allocation that reuses it.
   static void Release(void* block) { Header(block)->holds.fetch_sub(1, std::memory_order_release); }
 
+  // A block's holds, for those who give one back without knowing of arenas.
+  static std::atomic<uint32_t>* Holds(void* block) { return &Header(block)->holds; }
+
   rte_iova_t Iova(const void* p) const {
     return iova_ + static_cast<rte_iova_t>(static_cast<const uint8_t*>(p) - base_);
   }

@@ -31,9 +31,12 @@ struct LcorePools {
 struct TxPlan {
   uint16_t port_id = 0;
   uint16_t queue = 0;
-  bool chains = false;     // else every packet is one mbuf
-  uint16_t copybreak = 0;  // bytes; shared payloads up to this are copied
-  uint64_t offloads = 0;   // RTE_MBUF_F_TX_IP_CKSUM, RTE_MBUF_F_TX_UDP_CKSUM
+  bool chains = false;                  // else every packet is one mbuf
+  uint16_t max_segments = 3;            // of a packet
+  uint16_t segment_bytes = UINT16_MAX;  // of one mbuf on the payload
+  uint16_t copybreak = 0;               // bytes; shared payloads up to this are copied
+  uint64_t offloads = 0;                // RTE_MBUF_F_TX_IP_CKSUM, RTE_MBUF_F_TX_UDP_CKSUM
+  uint16_t vlan = 0;                    // 802.1Q TCI that the device inserts; 0: none
 };
 
 // A packet and whom it is for.
@@ -64,10 +67,17 @@ class Assembler {
   uint16_t Fill(Request* request, const TxPlan& plan, uint32_t mtu, uint16_t room, Packet* packets);
 
  private:
-  bool MakeView(Request* request);
-  bool Append(const Request& request, const HeaderLine& line, rte_mbuf* head);
-  void WriteHead(const Request& request, const HeaderLine& line, const TxPlan& plan,
-                 uint64_t destination_and_tag, const NextHop& hop, rte_mbuf* head);
+  // How the packets of one request are made.
+  struct Form {
+    bool chain;
+    uint32_t pieces;  // mbufs on the payload, if chained
+  };
+  Form FormOf(const Request& request, const TxPlan& plan) const;
+  bool MakeView(Request* request, const TxPlan& plan, uint32_t pieces);
+  bool Append(const Request& request, const PrivatePart& part, uint32_t pieces, rte_mbuf* head);
+  uint16_t WriteHead(const Request& request, const HeaderLine& line, const PrivatePart& part,
+                     const TxPlan& plan, uint64_t destination_and_tag, const NextHop& hop,
+                     rte_mbuf* head);
 
   LcorePools pools_;
   const NextHopTable& next_hops_;

@@ -10,33 +10,49 @@ namespace {
 
 constexpr size_t kRequestLen = RTE_ALIGN_CEIL(sizeof(Request), size_t{64});
 
-constexpr size_t FixedLen(size_t nb_recipients) {
-  return kRequestLen + nb_recipients * (sizeof(HeaderLine) + sizeof(uint32_t) + sizeof(uint8_t));
+constexpr size_t FixedLen(const Channel::Shape& shape) {
+  const size_t own = shape.own_lines ? sizeof(HeaderLine) + sizeof(uint32_t) : 0;
+  const size_t privates = shape.privates ? sizeof(PrivatePart) : 0;
+  return kRequestLen + shape.nb_recipients * (own + privates + sizeof(uint8_t));
 }
 
 }  // namespace
 
-size_t Channel::MostPrivate(uint16_t port, size_t lcore, uint16_t nb_recipients) const {
-  return ports_[port].requests[lcore].LargestBlock() - FixedLen(nb_recipients);
+size_t Channel::MostPrivate(uint16_t port, size_t lcore, const Shape& shape) const {
+  return ports_[port].requests[lcore].LargestBlock() - FixedLen(shape);
 }
 
-Request* Channel::Allocate(uint16_t port, size_t lcore, uint16_t nb_recipients,
-                           size_t private_len) {
+Request* Channel::Allocate(uint16_t port, size_t lcore, const Shape& shape) {
   Arena& arena = ports_[port].requests[lcore];
-  auto* at = static_cast<uint8_t*>(arena.Allocate(FixedLen(nb_recipients) + private_len));
+  auto* at = static_cast<uint8_t*>(arena.Allocate(FixedLen(shape) + shape.private_len));
   if (at == nullptr) return nullptr;
   auto* request = new (at) Request{};
-  request->nb_recipients = nb_recipients;
-  request->lines = reinterpret_cast<HeaderLine*>(at + kRequestLen);
-  request->indices = reinterpret_cast<uint32_t*>(request->lines + nb_recipients);
-  request->errors = reinterpret_cast<uint8_t*>(request->indices + nb_recipients);
-  request->private_bytes = request->errors + nb_recipients;
-  std::memset(request->errors, 0, nb_recipients);
+  const size_t n = shape.nb_recipients;
+  request->nb_recipients = shape.nb_recipients;
+  at += kRequestLen;
+  if (shape.own_lines) {
+    request->lines = request->own_lines = reinterpret_cast<HeaderLine*>(at);
+    at += n * sizeof(HeaderLine);
+    request->indices = reinterpret_cast<uint32_t*>(at);
+    at += n * sizeof(uint32_t);
+  }
+  if (shape.privates) {
+    request->privates = request->own_privates = reinterpret_cast<PrivatePart*>(at);
+    at += n * sizeof(PrivatePart);
+  }
+  request->errors = at;
+  std::memset(request->errors, 0, n);
+  request->private_bytes = request->own_private_bytes = at + n;
   request->holds.store(2, std::memory_order_relaxed);
+  request->readers.store(1, std::memory_order_relaxed);
   return request;
 }
 
 void Channel::Discard(Request* request) {
+  if (request->line_holds != nullptr) {
+    request->line_holds->fetch_sub(1, std::memory_order_release);
+  }
+  EndReading(request);
   ReleaseRequest(request);
   ReleaseRequest(request);
 }

@@ -42,13 +42,19 @@ class Channel {
     return ports_[port].payloads.Iova(payload);
   }
 
-  // A request for `nb_recipients` recipients with `private_len` private bytes, its arrays in place
-  // and zero, held by caller and lcore; or null for no room. Unless posted it is given back with
-  // Discard().
-  Request* Allocate(uint16_t port, size_t lcore, uint16_t nb_recipients, size_t private_len);
+  // What a request has room for.
+  struct Shape {
+    uint16_t nb_recipients;
+    bool own_lines;  // with lines and indices; else they are a registered group's
+    bool privates;   // PrivateParts, and `private_len` bytes
+    size_t private_len;
+  };
+  // A request with its arrays in place and zero errors, held by caller and lcore; or null for no
+  // room. Unless posted it is given back with Discard().
+  Request* Allocate(uint16_t port, size_t lcore, const Shape& shape);
   static void Discard(Request* request);
-  // Private bytes that one request may carry for sure once the arena is free.
-  size_t MostPrivate(uint16_t port, size_t lcore, uint16_t nb_recipients) const;
+  // Private bytes that one request of this shape may carry for sure once the arena is free.
+  size_t MostPrivate(uint16_t port, size_t lcore, const Shape& shape) const;
 
   // Hands the request to its lcore and wakes it if it sleeps. False: no room, still the caller's.
   bool Post(size_t lcore, Request* request);

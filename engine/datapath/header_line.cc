@@ -4,12 +4,25 @@
 
 #include <netinet/in.h>
 
+#include <array>
+
 namespace groupcast {
+namespace {
+
+uint32_t SumAddress(const IpAddress& address) {
+  std::array<uint16_t, 8> words;
+  std::memcpy(words.data(), address.bytes.data(), sizeof(words));
+  uint32_t sum = 0;
+  for (const uint16_t word : words) sum += word;
+  return sum;
+}
+
+}  // namespace
 
 uint16_t SumBytes(const void* bytes, size_t len) { return rte_raw_cksum(bytes, len); }
 
 void WriteIpv4Line(const Ipv4Sender& sender, rte_be32_t destination, rte_be16_t udp_port,
-                   uint16_t private_sum, HeaderLine* line) {
+                   HeaderLine* line) {
   auto* ip = reinterpret_cast<rte_ipv4_hdr*>(line->headers);
   auto* udp = reinterpret_cast<rte_udp_hdr*>(ip + 1);
   ip->version_ihl = RTE_IPV4_VHL_DEF;
@@ -33,8 +46,26 @@ void WriteIpv4Line(const Ipv4Sender& sender, rte_be32_t destination, rte_be16_t 
   udp->dst_port = udp_port;
   udp->dgram_len = 0;
   udp->dgram_cksum = 0;
-  line->udp_sum =
-      FoldSum(addresses + RTE_BE16(IPPROTO_UDP) + sender.source_port + udp_port + private_sum);
+  line->udp_sum = FoldSum(addresses + RTE_BE16(IPPROTO_UDP) + sender.source_port + udp_port);
+}
+
+void WriteIpv6Line(const Ipv6Sender& sender, const IpAddress& destination, rte_be16_t udp_port,
+                   HeaderLine* line) {
+  auto* ip = reinterpret_cast<rte_ipv6_hdr*>(line->headers);
+  auto* udp = reinterpret_cast<rte_udp_hdr*>(ip + 1);
+  ip->vtc_flow = rte_cpu_to_be_32(uint32_t{6} << 28 | uint32_t{sender.traffic_class} << 20 |
+                                  (sender.flow_label & RTE_IPV6_HDR_FL_MASK));
+  ip->payload_len = 0;
+  ip->proto = IPPROTO_UDP;
+  ip->hop_limits = sender.hop_limit;
+  std::memcpy(ip->src_addr, sender.source.bytes.data(), sizeof(ip->src_addr));
+  std::memcpy(ip->dst_addr, destination.bytes.data(), sizeof(ip->dst_addr));
+  udp->src_port = sender.source_port;
+  udp->dst_port = udp_port;
+  udp->dgram_len = 0;
+  udp->dgram_cksum = 0;
+  line->udp_sum = FoldSum(SumAddress(sender.source) + SumAddress(destination) +
+                          RTE_BE16(IPPROTO_UDP) + sender.source_port + udp_port);
 }
 
 }  // namespace groupcast

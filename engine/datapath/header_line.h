@@ -10,30 +10,46 @@
 #include <cstdint>
 #include <cstring>
 
+#include "engine/datapath/ip_address.h"
 #include "engine/datapath/next_hops.h"
 
 namespace groupcast {
 
-// One resolved recipient: its IP and UDP headers ready to copy, and where its private bytes are.
-// The Ethernet part is in NextHopTable. Lengths, IP id and checksums are completed per packet.
+// One resolved recipient: its IP and UDP headers ready to copy. The Ethernet part is in
+// NextHopTable. Lengths, IP id and checksums are completed per packet.
 struct alignas(64) HeaderLine {
   // IP, then UDP. IPv4's header checksum field holds the folded sum of the header's constant words
   // (length and id zero); UDP's checksum field is unused.
   uint8_t headers[48];
-  // Folded one's-complement sum of what is constant: pseudo header without length, ports,
-  // and the private bytes at their place in the datagram (private_sum of WriteLine()).
+  // Folded one's-complement sum of what is constant: pseudo header without length, ports.
   uint16_t udp_sum;
   uint16_t next_hop_tag;
   uint32_t next_hop;
-  uint16_t prepend_len;
-  uint16_t append_len;
-  uint32_t private_offset;  // into the request's private bytes: prepend, then append
+  // Callers only.
+  uint32_t scope;     // interface of an IPv6 link-local destination
+  uint16_t path_mtu;  // bytes of IP packet
+  uint16_t flags;     // of a registered group
 };
 static_assert(sizeof(HeaderLine) == 64, "a recipient is one cache line");
-static_assert(sizeof(rte_ipv6_hdr) + sizeof(rte_udp_hdr) <= sizeof(HeaderLine::headers));
+static_assert(sizeof(rte_ipv6_hdr) + sizeof(rte_udp_hdr) == sizeof(HeaderLine::headers));
+
+// Where a recipient's private bytes are: prepend, then append.
+struct PrivatePart {
+  uint32_t offset;  // into the request's private bytes
+  uint16_t prepend_len;
+  uint16_t append_len;
+  uint16_t sum;  // folded, of both at their places in the datagram
+};
 
 inline constexpr uint16_t kIpv4Headers = sizeof(rte_ipv4_hdr) + sizeof(rte_udp_hdr);
+inline constexpr uint16_t kIpv6Headers = sizeof(rte_ipv6_hdr) + sizeof(rte_udp_hdr);
 inline constexpr uint16_t kEthernetHeader = sizeof(rte_ether_hdr);
+inline constexpr uint16_t kVlanTag = sizeof(rte_vlan_hdr);
+
+inline bool IsIpv6(const HeaderLine& line) { return line.headers[0] >> 4 == 6; }
+inline uint16_t IpUdpLen(const HeaderLine& line) {
+  return IsIpv6(line) ? kIpv6Headers : kIpv4Headers;
+}
 
 // What a socket gives every one of its IPv4 datagrams.
 struct Ipv4Sender {
@@ -42,6 +58,15 @@ struct Ipv4Sender {
   uint8_t ttl;
   uint8_t tos;
   bool dont_fragment;
+};
+
+// The same of its IPv6 datagrams.
+struct Ipv6Sender {
+  IpAddress source;
+  rte_be16_t source_port;
+  uint8_t hop_limit;
+  uint8_t traffic_class;
+  uint32_t flow_label;  // 20 bits, host order
 };
 
 inline uint16_t FoldSum(uint32_t sum) {
@@ -57,39 +82,56 @@ inline uint16_t SumAt(uint16_t sum, size_t offset) {
 // Folded one's-complement sum of `len` bytes, as if they started at an even place.
 uint16_t SumBytes(const void* bytes, size_t len);
 
-// The line of one IPv4 recipient. `private_sum`: sum of its private bytes at their place.
+// The headers and sums of one recipient's line.
 void WriteIpv4Line(const Ipv4Sender& sender, rte_be32_t destination, rte_be16_t udp_port,
-                   uint16_t private_sum, HeaderLine* line);
+                   HeaderLine* line);
+void WriteIpv6Line(const Ipv6Sender& sender, const IpAddress& destination, rte_be16_t udp_port,
+                   HeaderLine* line);
 
-// Completes a copied header in place: `ip` points to the line's headers in the packet.
-// `udp_payload_len`: private and shared bytes. `payload_sum`: of the shared payload, at its place.
-inline void FinishIpv4(const HeaderLine& line, uint16_t udp_payload_len, uint16_t payload_sum,
-                       uint16_t ip_id, rte_ipv4_hdr* ip) {
-  auto* udp = reinterpret_cast<rte_udp_hdr*>(ip + 1);
-  const auto udp_len = static_cast<uint16_t>(udp_payload_len + sizeof(rte_udp_hdr));
+inline void FinishUdp(const HeaderLine& line, uint16_t udp_len, uint32_t payload_sum,
+                      rte_udp_hdr* udp) {
   const rte_be16_t udp_len_be = rte_cpu_to_be_16(udp_len);
-  ip->total_length = rte_cpu_to_be_16(static_cast<uint16_t>(udp_len + sizeof(rte_ipv4_hdr)));
-  ip->packet_id = ip_id;
-  ip->hdr_checksum = static_cast<uint16_t>(
-      ~FoldSum(uint32_t{ip->hdr_checksum} + ip->total_length + ip->packet_id));
   udp->dgram_len = udp_len_be;
   // The length counts twice: in the pseudo header and in the UDP header.
   const auto sum = static_cast<uint16_t>(
       ~FoldSum(uint32_t{line.udp_sum} + payload_sum + udp_len_be + udp_len_be));
-  udp->dgram_cksum = sum == 0 ? 0xffff : sum;  // RFC 768: 0 means "no checksum"
+  udp->dgram_cksum = sum == 0 ? 0xffff : sum;  // 0 means "no checksum" (RFC 768, RFC 8200 8.1)
+}
+
+// Completes a copied header in place: `ip` points to the line's headers in the packet.
+// `udp_payload_len`: private and shared bytes. `payload_sum`: of all of them, each at its place.
+inline void FinishIpv4(const HeaderLine& line, uint16_t udp_payload_len, uint32_t payload_sum,
+                       uint16_t ip_id, rte_ipv4_hdr* ip) {
+  const auto udp_len = static_cast<uint16_t>(udp_payload_len + sizeof(rte_udp_hdr));
+  ip->total_length = rte_cpu_to_be_16(static_cast<uint16_t>(udp_len + sizeof(rte_ipv4_hdr)));
+  ip->packet_id = ip_id;
+  ip->hdr_checksum = static_cast<uint16_t>(
+      ~FoldSum(uint32_t{ip->hdr_checksum} + ip->total_length + ip->packet_id));
+  FinishUdp(line, udp_len, payload_sum, reinterpret_cast<rte_udp_hdr*>(ip + 1));
+}
+
+inline void FinishIpv6(const HeaderLine& line, uint16_t udp_payload_len, uint32_t payload_sum,
+                       rte_ipv6_hdr* ip) {
+  const auto udp_len = static_cast<uint16_t>(udp_payload_len + sizeof(rte_udp_hdr));
+  ip->payload_len = rte_cpu_to_be_16(udp_len);
+  FinishUdp(line, udp_len, payload_sum, reinterpret_cast<rte_udp_hdr*>(ip + 1));
 }
 
 inline bool DontFragment(const rte_ipv4_hdr* ip) {
   return (ip->fragment_offset & RTE_BE16(RTE_IPV4_HDR_DF_FLAG)) != 0;
 }
 
-// The Ethernet header of a packet to `hop`.
-inline void WriteEthernet(uint64_t destination_and_tag, const NextHop& hop, void* at) {
+// The Ethernet header of a packet to `hop`; returns its length.
+inline uint16_t WriteEthernet(uint64_t destination_and_tag, const NextHop& hop, void* at) {
   const uint64_t source_and_type = hop.source_and_type.load(std::memory_order_relaxed);
+  const uint32_t vlan_and_type = hop.vlan_and_type.load(std::memory_order_relaxed);
   auto* bytes = static_cast<uint8_t*>(at);
   // The first store's last two bytes (the tag) are overwritten by the second.
   std::memcpy(bytes, &destination_and_tag, sizeof(uint64_t));
   std::memcpy(bytes + RTE_ETHER_ADDR_LEN, &source_and_type, sizeof(uint64_t));
+  if (vlan_and_type == 0) return kEthernetHeader;
+  std::memcpy(bytes + kEthernetHeader, &vlan_and_type, sizeof(uint32_t));
+  return kEthernetHeader + kVlanTag;
 }
 
 }  // namespace groupcast

@@ -2,6 +2,7 @@
 // Copyright (c) 2026 the Groupcast authors
 #pragma once
 
+#include <rte_byteorder.h>
 #include <rte_ether.h>
 
 #include <atomic>
@@ -21,8 +22,10 @@ struct alignas(64) NextHop {
   // 6 bytes of destination MAC as on the wire, then the tag: one word, so it cannot tear.
   // resolver: w; lcore, callers: r
   std::atomic<uint64_t> destination_and_tag{0};
-  // 6 bytes of source MAC as on the wire, then the EtherType. control: w; lcore: r
+  // 6 bytes of source MAC as on the wire, then the EtherType, or a tag's TPID. control: w; lcore: r
   std::atomic<uint64_t> source_and_type{0};
+  // As on the wire, a tag's TCI and the EtherType behind it; 0: no tag. control: w; lcore: r
+  std::atomic<uint32_t> vlan_and_type{0};
   // Whether the Ethernet part may be used. control: w; callers: r
   std::atomic<bool> usable{false};
   // When a caller last resolved a recipient behind it (CLOCK_MONOTONIC_COARSE, seconds).
@@ -36,13 +39,16 @@ struct alignas(64) NextHop {
     return static_cast<uint16_t>(destination_and_tag.load(std::memory_order_relaxed) >> 48);
   }
 
-  // Under the resolver's mutex.
+  // Under the resolver's mutex. `vlan`: 802.1Q TCI written into the frame; 0: none.
   void SetEthernet(const rte_ether_addr& source, const rte_ether_addr& destination,
-                   rte_be16_t ether_type, uint16_t tag) {
+                   rte_be16_t ether_type, uint16_t tag, uint16_t vlan = 0) {
     uint64_t to = 0, from = 0;
     std::memcpy(&to, destination.addr_bytes, RTE_ETHER_ADDR_LEN);
     std::memcpy(&from, source.addr_bytes, RTE_ETHER_ADDR_LEN);
-    source_and_type.store(from | uint64_t{ether_type} << 48, std::memory_order_relaxed);
+    const rte_be16_t first_type = vlan != 0 ? RTE_BE16(RTE_ETHER_TYPE_VLAN) : ether_type;
+    source_and_type.store(from | uint64_t{first_type} << 48, std::memory_order_relaxed);
+    vlan_and_type.store(vlan != 0 ? rte_cpu_to_be_16(vlan) | uint32_t{ether_type} << 16 : 0,
+                        std::memory_order_relaxed);
     destination_and_tag.store(to | uint64_t{tag} << 48, std::memory_order_release);
   }
 };

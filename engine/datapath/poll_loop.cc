@@ -142,10 +142,8 @@ uint64_t PollLoop::End(PortTurns* turns, int error) {
         request->finished++;
         ended++;
       }
-      if (request->view != nullptr) {
-        rte_pktmbuf_free_seg(request->view);
-        request->view = nullptr;
-      }
+      SharedPayload::Release(request->view);
+      request->view = nullptr;
       CompleteRequest(request, &counters_);
     }
     Rotate(turns);

@@ -31,8 +31,19 @@ inline void CompleteRequest(Request* request, Counters* counters) {
   if (request->failed > 0 && request->nobody_waits.load(std::memory_order_relaxed)) {
     counters->Add(Counter::kLateErrors, request->failed);
   }
+  if (request->line_holds != nullptr) {
+    // Publishes that the lines were read.
+    request->line_holds->fetch_sub(1, std::memory_order_release);
+  }
+  SendProgress* progress = request->progress;
+  if (progress != nullptr && request->failed > 0) {
+    progress->failed.fetch_add(request->failed, std::memory_order_relaxed);
+  }
   // Publishes errors and counts to the caller that waits for `done`.
   request->done.store(1, std::memory_order_release);
+  EndReading(request);
+  // Last: its owner may be gone from here on.
+  if (progress != nullptr) progress->requests_left.fetch_sub(1, std::memory_order_release);
   ReleaseRequest(request);
 }
 

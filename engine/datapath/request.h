@@ -9,6 +9,7 @@
 
 #include "engine/datapath/arena.h"
 #include "engine/datapath/header_line.h"
+#include "engine/datapath/shared_payload.h"
 
 namespace groupcast {
 
@@ -20,28 +21,49 @@ inline constexpr uint8_t kNotStarted = 255;
 // the caller resolves the next ones, and far below what a 16-bit reference count can hold.
 inline constexpr uint16_t kMaxRecipients = 64;
 
+// Of a registered group, whose lines are not copied.
+inline constexpr uint16_t kMaxGroupRecipients = 512;
+
+// What an asynchronous send leaves for whoever asks how far it is.
+struct SendProgress {
+  std::atomic<uint32_t> requests_left{0};     // not yet accepted or failed
+  std::atomic<uint32_t> requests_reading{0};  // whose payload may still be read
+  std::atomic<uint64_t> failed{0};            // recipients
+};
+
 // Recipients of one groupcast that leave by one TX queue: everything that crosses from a caller's
-// thread to an engine lcore. Lives in its channel's arena, with lines, errors, indices and private
-// bytes behind it.
+// thread to an engine lcore. Lives in its channel's arena, with its arrays behind it.
 struct Request {
   // caller: wo until posted; then lcore, caller: ro
   uint16_t nb_recipients;
-  uint16_t port;  // index of the engine's port
-  uint16_t payload_sum;
+  uint16_t port;         // index of the engine's port
+  uint16_t payload_sum;  // folded, as if it started at an even place
+  uint16_t nb_segments;  // of the payload; 0: it is empty
+  Sharing sharing;
   uint32_t payload_len;
-  uint8_t* payload;  // arena block with a hold of this request; null if empty
-  rte_iova_t payload_iova;
-  HeaderLine* lines;
-  uint8_t* private_bytes;
-  uint32_t* indices;       // caller only: place of each recipient in the call
-  uint64_t socket_cookie;  // caller only
-  uint64_t bytes;          // caller only: of all datagrams, with their headers
-  uint64_t call;           // caller only: number of the call that posted it
-  Request* caller_next;    // caller only: its outstanding requests
+  const PayloadSegment* segments;
+  std::atomic<uint32_t>* payload_holds;  // of the segments' memory, one is this request's; or null
+  const HeaderLine* lines;
+  std::atomic<uint32_t>* line_holds;  // of the lines' memory, one is this request's until done; or
+                                      // null: they lie behind the request
+  const PrivatePart* privates;        // by recipient; null: nobody has private bytes
+  const uint8_t* private_bytes;
+  SendProgress* progress;  // of an asynchronous send, until done; or null
+  // Of an asynchronous send that waits for that, until nobody reads the payload; or null.
+  std::atomic<uint32_t>* requests_reading;
+  HeaderLine* own_lines;       // caller only: to write `lines`, if they lie here
+  PrivatePart* own_privates;   // caller only
+  uint8_t* own_private_bytes;  // caller only
+  PayloadSegment own_segment;  // caller only: a payload in one arena block
+  uint32_t* indices;           // caller only: place of each recipient in the call
+  uint64_t socket_cookie;      // caller only
+  uint64_t bytes;              // caller only: of all datagrams, with their headers
+  uint64_t call;               // caller only: number of the call that posted it
+  Request* caller_next;        // caller only: its outstanding requests
 
   // lcore only
   Request* next;       // in its port's queue
-  rte_mbuf* view;      // this request's mbuf on the payload, once one is needed
+  rte_mbuf* view;      // this request's mbufs on the payload, once one is needed
   uint16_t assembled;  // recipients [0, assembled) are in the port's burst or further
   uint16_t finished;   // recipients accepted or failed
   uint16_t failed;
@@ -54,15 +76,26 @@ struct Request {
   std::atomic<uint32_t> done;
   // One hold each: the caller, the lcore until done, the view until its last mbuf is released.
   std::atomic<uint32_t> holds;
-  // The view's reference count for append segments; outlives the view's own mbuf.
+  // Who may still read the payload: the lcore until done, the view until its last mbuf is released.
+  std::atomic<uint32_t> readers;
+  // The view's reference count; outlives the view's own mbufs.
   rte_mbuf_ext_shared_info shared_info;
 };
 
-// Gives back one hold; with the last one, the payload's and the request's places in their arenas.
+// Gives back one hold; with the last one, the request's place in its arena.
 inline void ReleaseRequest(Request* request) {
-  if (request->holds.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
-  if (request->payload != nullptr) Arena::Release(request->payload);
-  Arena::Release(request);
+  if (request->holds.fetch_sub(1, std::memory_order_acq_rel) == 1) Arena::Release(request);
+}
+
+// One reader less; with the last one the payload is given back.
+inline void EndReading(Request* request) {
+  if (request->readers.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  std::atomic<uint32_t>* requests_reading = request->requests_reading;
+  // Both publish that nobody reads the payload for this request any more.
+  if (request->payload_holds != nullptr) {
+    request->payload_holds->fetch_sub(1, std::memory_order_release);
+  }
+  if (requests_reading != nullptr) requests_reading->fetch_sub(1, std::memory_order_release);
 }
 
 }  // namespace groupcast

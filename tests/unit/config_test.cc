@@ -246,7 +246,7 @@ TEST_F(ConfigTest, OneErrorEachInAPort) {
       {"descriptors", "{name: a, device: net_null0, " + fixed + ", tx_descriptors: 100}",
        "tx_descriptors: '100' is not a power of two; use 128"},
       {"offload", "{name: a, device: net_null0, " + fixed + ", tx_offloads: [mbuf_fast_free]}",
-       "tx_offloads: 'mbuf_fast_free' is not ipv4_cksum or udp_cksum"},
+       "tx_offloads: 'mbuf_fast_free' is not ipv4_cksum, udp_cksum or vlan_insert"},
       {"multicast MAC",
        "{name: a, device: net_null0, static: {mac: 03:00:00:00:00:01, address: 10.0.0.1, "
        "next_hops: [{to: 10.0.0.0/8, mac: 02:00:00:00:00:02}]}}",

@@ -11,16 +11,22 @@
 namespace groupcast {
 namespace {
 
-// A whole IPv4 datagram made from a line, as the assembler does.
+// A whole datagram made from a line, as the assembler does.
 struct Datagram {
-  alignas(8) uint8_t bytes[kIpv4Headers + 2048];
+  alignas(8) uint8_t bytes[kIpv6Headers + 2048];
+  bool ipv6 = false;
   rte_ipv4_hdr* ip() { return reinterpret_cast<rte_ipv4_hdr*>(bytes); }
-  rte_udp_hdr* udp() { return reinterpret_cast<rte_udp_hdr*>(ip() + 1); }
+  rte_ipv6_hdr* ip6() { return reinterpret_cast<rte_ipv6_hdr*>(bytes); }
+  rte_udp_hdr* udp() {
+    return reinterpret_cast<rte_udp_hdr*>(bytes + (ipv6 ? kIpv6Headers : kIpv4Headers) -
+                                          sizeof(rte_udp_hdr));
+  }
   uint16_t WrittenUdpChecksum() { return udp()->dgram_cksum; }
   uint16_t DpdksUdpChecksum() {
     Datagram copy = *this;
     copy.udp()->dgram_cksum = 0;
-    return rte_ipv4_udptcp_cksum(copy.ip(), copy.udp());
+    return ipv6 ? rte_ipv6_udptcp_cksum(copy.ip6(), copy.udp())
+                : rte_ipv4_udptcp_cksum(copy.ip(), copy.udp());
   }
 };
 
@@ -32,20 +38,48 @@ class HeaderLineTest : public testing::Test {
     return bytes;
   }
 
-  void Make(const Ipv4Sender& sender, const std::string& prepend, const std::string& payload,
+  IpAddress RandomAddress() {
+    IpAddress address;
+    for (uint8_t& byte : address.bytes) byte = static_cast<uint8_t>(random_());
+    return address;
+  }
+
+  void WriteLine(bool ipv6, HeaderLine* line) {
+    const auto source_port = static_cast<rte_be16_t>(random_());
+    const auto udp_port = static_cast<rte_be16_t>(random_());
+    const auto hops = static_cast<uint8_t>(random_()), tos = static_cast<uint8_t>(random_());
+    if (ipv6) {
+      const Ipv6Sender sender = {RandomAddress(), source_port, hops, tos,
+                                 static_cast<uint32_t>(random_())};
+      WriteIpv6Line(sender, RandomAddress(), udp_port, line);
+    } else {
+      const Ipv4Sender sender = {static_cast<rte_be32_t>(random_()), source_port, hops, tos,
+                                 random_() % 2 == 0};
+      WriteIpv4Line(sender, static_cast<rte_be32_t>(random_()), udp_port, line);
+    }
+  }
+
+  void Make(bool ipv6, const std::string& prepend, const std::string& payload,
             const std::string& append, uint16_t id, Datagram* datagram) {
     const uint16_t append_sum = SumBytes(append.data(), append.size());
     const uint16_t private_sum = FoldSum(uint32_t{SumBytes(prepend.data(), prepend.size())} +
                                          SumAt(append_sum, prepend.size() + payload.size()));
     HeaderLine line;
-    WriteIpv4Line(sender, static_cast<rte_be32_t>(random_()), static_cast<rte_be16_t>(random_()),
-                  private_sum, &line);
-    std::memcpy(datagram->bytes, line.headers, kIpv4Headers);
+    WriteLine(ipv6, &line);
+    ASSERT_EQ(IsIpv6(line), ipv6);
+    datagram->ipv6 = ipv6;
+    const uint16_t headers = IpUdpLen(line);
+    std::memcpy(datagram->bytes, line.headers, headers);
     const std::string data = prepend + payload + append;
-    std::memcpy(datagram->bytes + kIpv4Headers, data.data(), data.size());
-    const uint16_t payload_sum = SumBytes(payload.data(), payload.size());
-    FinishIpv4(line, static_cast<uint16_t>(data.size()), SumAt(payload_sum, prepend.size()), id,
-               datagram->ip());
+    std::memcpy(datagram->bytes + headers, data.data(), data.size());
+    const uint32_t payload_sum =
+        uint32_t{SumAt(SumBytes(payload.data(), payload.size()), prepend.size())} + private_sum;
+    const auto len = static_cast<uint16_t>(data.size());
+    if (ipv6) {
+      FinishIpv6(line, len, payload_sum, datagram->ip6());
+    } else {
+      FinishIpv4(line, len, payload_sum, id, datagram->ip());
+    }
   }
 
   std::mt19937 random_{20080528};
@@ -53,20 +87,36 @@ class HeaderLineTest : public testing::Test {
 
 // DPDK's own checksum functions are the judge, over random bytes of all small lengths.
 TEST_F(HeaderLineTest, ChecksumsAreDpdksOwn) {
-  for (int round = 0; round < 20'000; round++) {
+  for (int round = 0; round < 40'000; round++) {
+    const bool ipv6 = round % 2 == 1;
     const std::string prepend = Random(random_() % 20), payload = Random(random_() % 1000),
                       append = Random(random_() % 20);
-    const Ipv4Sender sender = {static_cast<rte_be32_t>(random_()),
-                               static_cast<rte_be16_t>(random_()), static_cast<uint8_t>(random_()),
-                               static_cast<uint8_t>(random_()), random_() % 2 == 0};
     Datagram datagram;
-    Make(sender, prepend, payload, append, static_cast<uint16_t>(random_()), &datagram);
-    ASSERT_EQ(rte_ipv4_cksum(datagram.ip()), 0) << "round " << round;
+    Make(ipv6, prepend, payload, append, static_cast<uint16_t>(random_()), &datagram);
+    const size_t len = prepend.size() + payload.size() + append.size() + sizeof(rte_udp_hdr);
+    if (ipv6) {
+      ASSERT_EQ(datagram.ip6()->payload_len, rte_cpu_to_be_16(static_cast<uint16_t>(len)));
+    } else {
+      ASSERT_EQ(rte_ipv4_cksum(datagram.ip()), 0) << "round " << round;
+    }
     ASSERT_EQ(datagram.WrittenUdpChecksum(), datagram.DpdksUdpChecksum())
         << "round " << round << ": " << prepend.size() << "+" << payload.size() << "+"
         << append.size();
     ASSERT_NE(datagram.udp()->dgram_cksum, 0) << "0 would mean: no checksum";
   }
+}
+
+TEST_F(HeaderLineTest, Ipv6HeaderIsWhatTheSenderSays) {
+  Ipv6Sender sender = {RandomAddress(), RTE_BE16(4000), 63, 0xb8, 0xfffabcde};
+  const IpAddress destination = RandomAddress();
+  HeaderLine line;
+  WriteIpv6Line(sender, destination, RTE_BE16(5000), &line);
+  const uint8_t first[] = {0x6b, 0x8a, 0xbc, 0xde, 0, 0, IPPROTO_UDP, 63};
+  EXPECT_EQ(std::memcmp(line.headers, first, sizeof(first)), 0) << "the label has 20 bits";
+  EXPECT_EQ(std::memcmp(line.headers + 8, sender.source.bytes.data(), 16), 0);
+  EXPECT_EQ(std::memcmp(line.headers + 24, destination.bytes.data(), 16), 0);
+  const uint8_t ports[] = {0x0f, 0xa0, 0x13, 0x88};
+  EXPECT_EQ(std::memcmp(line.headers + 40, ports, sizeof(ports)), 0);
 }
 
 // All ones and all zero bytes make the sums that fold to the two zeros of one's complement.
@@ -76,7 +126,7 @@ TEST_F(HeaderLineTest, ZeroChecksumIsSentAsAllOnes) {
   for (uint32_t first = 0; first <= 0xffff; first++) {
     const std::string payload = {static_cast<char>(first >> 8), static_cast<char>(first)};
     HeaderLine line;
-    WriteIpv4Line(sender, 0, 0, 0, &line);
+    WriteIpv4Line(sender, 0, 0, &line);
     Datagram datagram;
     std::memcpy(datagram.bytes, line.headers, kIpv4Headers);
     std::memcpy(datagram.bytes + kIpv4Headers, payload.data(), payload.size());
@@ -98,10 +148,22 @@ TEST(WriteEthernet, TagDoesNotReachTheWire) {
   const rte_ether_addr from = {{2, 1, 1, 1, 1, 1}}, to = {{2, 2, 2, 2, 2, 2}};
   hop.SetEthernet(from, to, RTE_BE16(RTE_ETHER_TYPE_IPV4), 0xabcd);
   EXPECT_EQ(hop.Tag(), 0xabcd);
-  uint8_t frame[kEthernetHeader + 1] = {};
+  uint8_t frame[kEthernetHeader + kVlanTag + 1] = {};
   frame[kEthernetHeader] = 0x45;
-  WriteEthernet(hop.destination_and_tag.load(), hop, frame);
+  EXPECT_EQ(WriteEthernet(hop.destination_and_tag.load(), hop, frame), kEthernetHeader);
   const uint8_t expected[] = {2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 0x08, 0x00, 0x45};
+  EXPECT_EQ(std::memcmp(frame, expected, sizeof(expected)), 0);
+}
+
+TEST(WriteEthernet, VlanTagStandsBeforeTheEtherType) {
+  NextHop hop;
+  const rte_ether_addr from = {{2, 1, 1, 1, 1, 1}}, to = {{2, 2, 2, 2, 2, 2}};
+  hop.SetEthernet(from, to, RTE_BE16(RTE_ETHER_TYPE_IPV6), 0xabcd, 0x0123);
+  uint8_t frame[kEthernetHeader + kVlanTag + 1] = {};
+  frame[kEthernetHeader + kVlanTag] = 0x60;
+  EXPECT_EQ(WriteEthernet(hop.destination_and_tag.load(), hop, frame), kEthernetHeader + kVlanTag);
+  const uint8_t expected[] = {2, 2, 2,    2,    2,    2,    2,    1,    1,   1,
+                              1, 1, 0x81, 0x00, 0x01, 0x23, 0x86, 0xdd, 0x60};
   EXPECT_EQ(std::memcmp(frame, expected, sizeof(expected)), 0);
 }
 
