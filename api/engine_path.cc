@@ -122,7 +122,7 @@ void EnginePath::Resolve(std::span<const uint32_t> indices) {
   const size_t n = indices.size();
   for (size_t i = 0; i < n; i++) {
     const sockaddr_in& to = buf_.recinfo[indices[i]].giov_dest;
-    destinations[i] = {to.sin_addr.s_addr, to.sin_port};
+    destinations[i] = {.address = IpAddress::FromIpv4(to.sin_addr.s_addr), .udp_port = to.sin_port};
   }
   const std::span<const Destination> asked(destinations.data(), n);
   bool all_known = false;
@@ -227,7 +227,8 @@ int64_t EnginePath::StillWaiting(std::vector<uint32_t>* waiting, int64_t now_ns,
   for (size_t i = 0; i < waiting->size(); i++) {
     const uint32_t index = (*waiting)[i];
     const sockaddr_in& to = buf_.recinfo[index].giov_dest;
-    const Destination destination = {to.sin_addr.s_addr, to.sin_port};
+    const Destination destination = {.address = IpAddress::FromIpv4(to.sin_addr.s_addr),
+                                     .udp_port = to.sin_port};
     const Route* found = nullptr;
     resolver.Online(use_.number());
     resolver.Lookup(socket_.profile, {&destination, 1}, &found);

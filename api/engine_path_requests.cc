@@ -35,9 +35,11 @@ void Nap(int64_t ns) {
 void EnginePath::Stage(uint32_t index, const Route& route, bool dont_fragment) {
   const Engine& engine = *use_.engine();
   const sockaddr_in& to = buf_.recinfo[index].giov_dest;
-  const size_t lcore = engine.LcoreOf(route.port, to.sin_addr.s_addr, to.sin_port);
+  const size_t lcore =
+      engine.LcoreOf(route.port, IpAddress::FromIpv4(to.sin_addr.s_addr), to.sin_port);
   std::vector<Staged>& staged = buffers_.staged[route.port * engine.lcores() + lcore];
-  const rte_be32_t source = socket_.sender.source != 0 ? socket_.sender.source : route.source;
+  const rte_be32_t source =
+      socket_.sender.source != 0 ? socket_.sender.source : route.source.Ipv4();
   staged.push_back({index, route.next_hop, route.next_hop_tag, dont_fragment, source});
   if (staged.size() == kMaxRecipients) Post(route.port, lcore, &staged);
 }

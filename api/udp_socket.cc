@@ -70,7 +70,7 @@ void Read(int sd, Engine* engine, UdpSocket* socket) {
   socklen_t len = sizeof(local);
   RouteProfile route;
   if (getsockname(sd, reinterpret_cast<sockaddr*>(&local), &len) == 0) {
-    route.source = local.sin_addr.s_addr;
+    route.source = IpAddress::FromIpv4(local.sin_addr.s_addr);
     route.source_port = local.sin_port;
   }
   sockaddr_in peer;
@@ -87,7 +87,7 @@ void Read(int sd, Engine* engine, UdpSocket* socket) {
   socket->mtu_discover = Option(sd, IPPROTO_IP, IP_MTU_DISCOVER);
   socket->send_timeout_ns = SendTimeoutNs(sd);
   socket->send_buffer = static_cast<uint64_t>(Option(sd, SOL_SOCKET, SO_SNDBUF));
-  socket->sender.source = route.source;
+  socket->sender.source = local.sin_addr.s_addr;
   socket->sender.source_port = route.source_port;
   socket->sender.ttl = static_cast<uint8_t>(Option(sd, IPPROTO_IP, IP_TTL));
   socket->sender.tos = route.tos;

@@ -19,6 +19,7 @@
 #include "engine/control/config_file.h"
 #include "engine/control/config_reader.h"
 #include "engine/control/driver_profile.h"
+#include "engine/control/static_interface_config.h"
 
 namespace groupcast {
 namespace {
@@ -138,70 +139,15 @@ std::optional<uint16_t> ReadDescriptors(const ConfigValue& value) {
   return static_cast<uint16_t>(*number);
 }
 
-std::optional<rte_be32_t> ReadBe32Address(const ConfigValue& value) {
-  const auto address = ReadAddress(value);
-  if (!address) return std::nullopt;
-  if (address->s_addr == 0 || IN_MULTICAST(ntohl(address->s_addr))) {
-    value.Reject("is not the address of a host");
-    return std::nullopt;
-  }
-  return address->s_addr;
-}
-
-ConfigType<StaticNextHop> NextHopPrefix() {
-  return {"text", kPrefixAllowed, "",
-          [](const ConfigValue& value, StaticNextHop& out) {
-            const auto prefix = ReadPrefix(value);
-            if (!prefix) return;
-            out.prefix = prefix->address.s_addr;
-            out.prefix_length = prefix->length;
-          },
-          nullptr};
-}
-
-// Tells each item of a list whose `key` an earlier item has too.
-void RejectDoubled(const ConfigNode& list, const std::string& key, ConfigErrors& errors,
-                   const std::function<std::string(const std::string&)>& identity) {
-  if (list.kind != ConfigNode::Kind::kSequence) return;
-  std::map<std::string, int> lines;
-  for (const ConfigNode* item : list.children) {
-    const ConfigNode* node = FindValue(*item, key);
-    if (node == nullptr || node->kind != ConfigNode::Kind::kScalar) continue;
-    const auto [earlier, first] = lines.emplace(identity(node->scalar), node->line);
-    if (first) continue;
-    ConfigValue{key, *node, errors}.Reject(
-        absl::StrCat("is used in line ", earlier->second, " already; give each its own"));
-  }
-}
-
-ConfigTable<StaticInterface> StaticTable() {
-  const ConfigTable<StaticNextHop> next_hop = {
-      .keys = {{"to", NextHopPrefix(), "", "destinations; the longest prefix counts", true},
-               {"mac", Value(&StaticNextHop::mac, "text", kMacAllowed, ReadMac), "",
-                "where frames to them are sent", true}}};
-  return {.keys = {{"mac", Value(&StaticInterface::mac, "text", kMacAllowed, ReadMac), "",
-                    "source of the port's frames", true},
-                   {"mtu", Integer(&StaticInterface::mtu, 68, kLargestMtu), "bytes",
-                    "largest IP packet that leaves by the port"},
-                   {"address",
-                    Value(&StaticInterface::address, "text", kAddressAllowed, ReadBe32Address), "",
-                    "source of datagrams from sockets that are bound to no address", true},
-                   {"next_hops", MappingList(&StaticInterface::next_hops, next_hop), "",
-                    "what the port reaches", true}},
-          .check = [](const ConfigNode& node, StaticInterface&, ConfigErrors& errors) {
-            if (const ConfigNode* list = FindValue(node, "next_hops")) {
-              RejectDoubled(*list, "to", errors, [](const std::string& to) { return to; });
-            }
-          }};
-}
-
 // A port is for a kernel interface (named, or found in the device's arguments) or static.
 void CheckPort(const ConfigNode& node, PortConfig& port, ConfigErrors& errors) {
   const ConfigNode* device = FindValue(node, "device");
   if (device == nullptr || port.device.empty()) return;  // told already
+  const ConfigNode* kernel = FindValue(node, "kernel_interface");
   const ConfigNode* interface = FindValue(node, "interface");
-  port.line = (interface != nullptr ? interface : device)->line;
-  port.column = (interface != nullptr ? interface : device)->column;
+  const ConfigNode* place = kernel != nullptr ? kernel : interface != nullptr ? interface : device;
+  port.line = place->line;
+  port.column = place->column;
   const ConfigNode* fixed = FindValue(node, "static");
   const absl::StatusOr<DriverProfile> profile = LoadDeviceProfile(port.DeviceName());
   if (!profile.ok()) {
@@ -210,15 +156,17 @@ void CheckPort(const ConfigNode& node, PortConfig& port, ConfigErrors& errors) {
   }
   const std::string& argument = profile->interface_argument;
   const std::string named = argument.empty() ? "" : port.DeviceArgument(argument);
-  if (fixed != nullptr && (interface != nullptr || !named.empty())) {
+  if (fixed != nullptr && (interface != nullptr || kernel != nullptr || !named.empty())) {
+    const std::string& known = interface != nullptr ? port.interface
+                               : !named.empty()     ? named
+                                                    : port.kernel_interface;
     errors.Add(*fixed, "static",
-               absl::StrCat("the port has the kernel interface '",
-                            interface != nullptr ? Printable(port.interface) : Printable(named),
+               absl::StrCat("the port has the kernel interface '", Printable(known),
                             "', which knows all this; remove 'static' or the interface"));
     return;
   }
   if (fixed != nullptr) return;
-  if (interface == nullptr && named.empty()) {
+  if (interface == nullptr && named.empty() && kernel == nullptr) {
     const bool unknown = profile->driver == kGenericProfile && !port.IsPci();
     ConfigValue{"device", *device, errors}.Reject(absl::StrCat(
         unknown ? absl::StrCat("is of no driver known to name its kernel interface (those are ",
@@ -228,7 +176,7 @@ void CheckPort(const ConfigNode& node, PortConfig& port, ConfigErrors& errors) {
         "the key 'interface', or the key 'static' with addresses and next hops"));
     return;
   }
-  if (interface == nullptr && !IsInterfaceName(named)) {
+  if (interface == nullptr && !named.empty() && !IsInterfaceName(named)) {
     ConfigValue{"device", *device, errors}.Reject(absl::StrCat("has the argument ", argument, "=",
                                                                Printable(named), ", which is not ",
                                                                kInterfaceAllowed));
@@ -239,7 +187,8 @@ void CheckPort(const ConfigNode& node, PortConfig& port, ConfigErrors& errors) {
         "is not the interface '", Printable(named), "' of the device; remove this key"));
     return;
   }
-  if (interface == nullptr) port.interface = named;
+  if (interface == nullptr) port.interface = named.empty() ? port.kernel_interface : named;
+  if (kernel == nullptr) port.kernel_interface = port.interface;
 }
 
 ConfigTable<PortConfig> PortTable() {
@@ -255,6 +204,11 @@ ConfigTable<PortConfig> PortTable() {
             "", "the DPDK device, as in net_af_packet0,iface=eth0", true},
            {"interface", Value(&PortConfig::interface, "text", kInterfaceAllowed, ReadInterface),
             "", "the kernel interface that the port sends for", false, "the device's argument"},
+           {"kernel_interface",
+            Value(&PortConfig::kernel_interface, "text", kInterfaceAllowed, ReadInterface), "",
+            "whose routes, neighbours and addresses count, if it is another one: an 802.1Q VLAN "
+            "interface as in eth0.100, whose tag the port's frames then get",
+            false, "the same"},
            {"tx_descriptors",
             Value(&PortConfig::tx_descriptors, "integer",
                   absl::StrCat("a power of two, ", kMinTxDescriptors, " to ", kMaxTxDescriptors),
@@ -267,7 +221,7 @@ ConfigTable<PortConfig> PortTable() {
             ListOf(&PortConfig::tx_offloads, "words", config_internal::Words(TxOffloadNames()),
                    ReadOffload),
             "", "offloads to use where the driver advertises them", false, "the driver profile's"},
-           {"static", Mapping(&PortConfig::fixed, StaticTable()), "",
+           {"static", Mapping(&PortConfig::fixed, StaticInterfaceTable()), "",
             "for a port without a kernel interface: what that would know"}},
       .check = CheckPort};
 }
@@ -280,7 +234,7 @@ void CheckPorts(const ConfigNode& node, EngineConfig& config, ConfigErrors& erro
                 [](const std::string& device) { return device.substr(0, device.find(',')); });
   std::map<std::string, int> lines;
   for (size_t i = 0; i < config.ports.size(); ++i) {
-    const std::string& interface = config.ports[i].interface;
+    const std::string& interface = config.ports[i].kernel_interface;
     if (interface.empty()) continue;
     const auto [earlier, first] = lines.emplace(interface, ports->children[i]->line);
     if (first) continue;

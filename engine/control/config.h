@@ -3,13 +3,14 @@
 #pragma once
 
 #include <absl/status/statusor.h>
-#include <rte_byteorder.h>
 #include <rte_ether.h>
 
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include "engine/datapath/ip_address.h"
 
 namespace groupcast {
 
@@ -20,10 +21,10 @@ inline constexpr uint32_t kLargestMtu = 65389;
 enum class Hugepages { kAuto, kRequired, kOff };
 enum class Idle { kAdaptive, kPoll };
 
-// An IPv4 prefix and the MAC that every address in it is sent to.
+// A prefix of either family and the MAC that every address in it is sent to.
 struct StaticNextHop {
-  rte_be32_t prefix;
-  uint8_t prefix_length;
+  IpAddress prefix;
+  uint8_t prefix_length;  // of 32 for IPv4, of 128 for IPv6
   rte_ether_addr mac;
 };
 
@@ -31,14 +32,19 @@ struct StaticNextHop {
 struct StaticInterface {
   rte_ether_addr mac;
   uint16_t mtu = 1500;
-  rte_be32_t address;  // source of datagrams from sockets bound to no address
+  // Source of datagrams from sockets bound to no address, IPv4 and IPv6; unspecified: none.
+  IpAddress address = {};
+  IpAddress address6 = {};
+  std::optional<uint16_t> vlan;  // 802.1Q id that frames are tagged with
   std::vector<StaticNextHop> next_hops;
 };
 
 struct PortConfig {
   std::string name;
   std::string device;     // as given: a PCI address or a vdev with its arguments
-  std::string interface;  // the kernel interface; empty: `fixed` is set
+  std::string interface;  // the device's kernel interface; empty: `fixed` is set
+  // Whose routes, neighbours and addresses count: `interface`, or a VLAN on it.
+  std::string kernel_interface;
   std::optional<StaticInterface> fixed;
   // Where the driver profile's value is overridden.
   std::optional<uint16_t> tx_descriptors;

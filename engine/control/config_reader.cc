@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <map>
 #include <numeric>
 
 namespace groupcast {
@@ -74,6 +75,23 @@ std::optional<in_addr> ToAddress(const std::string& text) {
   const bool whole = text.find('\0') == std::string::npos;
   if (!whole || inet_pton(AF_INET, text.c_str(), &address) != 1) return std::nullopt;
   return address;
+}
+
+// An IPv4-mapped one is none: it would mean IPv4.
+std::optional<in6_addr> ToAddress6(const std::string& text) {
+  in6_addr address;
+  const bool whole = text.find('\0') == std::string::npos;
+  if (!whole || inet_pton(AF_INET6, text.c_str(), &address) != 1) return std::nullopt;
+  if (IN6_IS_ADDR_V4MAPPED(&address)) return std::nullopt;
+  return address;
+}
+
+std::string ToText(const IpAddress& address) {
+  char text[INET6_ADDRSTRLEN];
+  const size_t skipped = address.IsIpv4() ? 12 : 0;
+  inet_ntop(address.IsIpv4() ? AF_INET : AF_INET6, address.bytes.data() + skipped, text,
+            sizeof(text));
+  return text;
 }
 
 // A decimal number without sign, leading zero or anything else that could be read as octal or hex.
@@ -195,30 +213,42 @@ std::optional<in_addr> ReadAddress(const ConfigValue& value) {
   return address;
 }
 
-std::optional<Ipv4Prefix> ReadPrefix(const ConfigValue& value) {
+std::optional<in6_addr> ReadAddress6(const ConfigValue& value) {
+  if (!ExpectScalar(value, kAddress6Allowed)) return std::nullopt;
+  const std::optional<in6_addr> address = ToAddress6(value.node.scalar);
+  if (!address) value.Reject(absl::StrCat("is not ", kAddress6Allowed));
+  return address;
+}
+
+std::optional<IpPrefix> ReadPrefix(const ConfigValue& value) {
   const std::string what = kPrefixAllowed;
   if (!ExpectScalar(value, what)) return std::nullopt;
   const std::string& text = value.node.scalar;
   const size_t slash = text.find('/');
-  std::optional<in_addr> address;
-  std::optional<uint64_t> length;
-  if (slash != std::string::npos) {
-    address = ToAddress(text.substr(0, slash));
-    length = ToInteger(text.substr(slash + 1));
+  const std::string number = text.substr(0, slash);
+  std::optional<IpAddress> address;
+  uint64_t bits = 32;
+  if (const auto ipv4 = ToAddress(number)) {
+    address = IpAddress::FromIpv4(ipv4->s_addr);
+  } else if (const auto ipv6 = ToAddress6(number)) {
+    address = IpAddress::FromIpv6(*ipv6);
+    bits = 128;
   }
-  if (!address || !length || *length > 32) {
+  std::optional<uint64_t> length;
+  if (slash != std::string::npos) length = ToInteger(text.substr(slash + 1));
+  if (!address || !length || *length > bits) {
     value.Reject(absl::StrCat("is not ", what));
     return std::nullopt;
   }
-  const uint32_t mask = *length == 0 ? 0 : ~uint32_t{0} << (32 - *length);
-  const in_addr network = {.s_addr = address->s_addr & htonl(mask)};
-  if (network.s_addr != address->s_addr) {
-    char canonical[INET_ADDRSTRLEN];
-    inet_ntop(AF_INET, &network, canonical, sizeof(canonical));
-    value.Reject(absl::StrCat("has bits behind the prefix; write ", canonical, "/", *length));
+  IpAddress network = *address;
+  for (uint64_t bit = 128 - bits + *length; bit < 128; bit++) {
+    network.bytes[bit / 8] &= static_cast<uint8_t>(~(0x80 >> bit % 8));
+  }
+  if (network != *address) {
+    value.Reject(absl::StrCat("has bits behind the prefix; write ", ToText(network), "/", *length));
     return std::nullopt;
   }
-  return Ipv4Prefix{*address, static_cast<uint8_t>(*length)};
+  return IpPrefix{*address, static_cast<uint8_t>(*length)};
 }
 
 std::optional<sockaddr_in> ReadSocketAddress(const ConfigValue& value, bool port_optional) {
@@ -253,6 +283,20 @@ const ConfigNode* FindValue(const ConfigNode& mapping, const std::string& key) {
     if (name.kind == Kind::kScalar && name.scalar == key) return mapping.children[i + 1];
   }
   return nullptr;
+}
+
+void RejectDoubled(const ConfigNode& list, const std::string& key, ConfigErrors& errors,
+                   const std::function<std::string(const std::string&)>& identity) {
+  if (list.kind != Kind::kSequence) return;
+  std::map<std::string, int> lines;
+  for (const ConfigNode* item : list.children) {
+    const ConfigNode* node = FindValue(*item, key);
+    if (node == nullptr || node->kind != Kind::kScalar) continue;
+    const auto [earlier, first] = lines.emplace(identity(node->scalar), node->line);
+    if (first) continue;
+    ConfigValue{key, *node, errors}.Reject(
+        absl::StrCat("is used in line ", earlier->second, " already; give each its own"));
+  }
 }
 
 namespace config_internal {

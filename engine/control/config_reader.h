@@ -25,6 +25,7 @@
 #include <vector>
 
 #include "engine/control/config_file.h"
+#include "engine/datapath/ip_address.h"
 
 namespace groupcast {
 
@@ -73,18 +74,20 @@ std::optional<std::string> ReadName(const ConfigValue& value);
 // An Ethernet address of one station.
 std::optional<rte_ether_addr> ReadMac(const ConfigValue& value);
 std::optional<in_addr> ReadAddress(const ConfigValue& value);
-struct Ipv4Prefix {
-  in_addr address;
-  uint8_t length;
+std::optional<in6_addr> ReadAddress6(const ConfigValue& value);
+struct IpPrefix {
+  IpAddress address;
+  uint8_t length;  // of 32 for IPv4, of 128 for IPv6
 };
-std::optional<Ipv4Prefix> ReadPrefix(const ConfigValue& value);
+std::optional<IpPrefix> ReadPrefix(const ConfigValue& value);
 // "ADDR:PORT" with a port above 0; with `port_optional` also "ADDR" and port 0.
 std::optional<sockaddr_in> ReadSocketAddress(const ConfigValue& value, bool port_optional);
 
 inline constexpr char kNameAllowed[] = "1 to 63 letters, digits, '_', '.' or '-'";
 inline constexpr char kMacAllowed[] = "a unicast MAC as in 02:00:00:00:00:01";
 inline constexpr char kAddressAllowed[] = "an IPv4 address as in 192.0.2.1";
-inline constexpr char kPrefixAllowed[] = "an IPv4 prefix as in 10.0.0.0/8";
+inline constexpr char kAddress6Allowed[] = "an IPv6 address as in 2001:db8::1";
+inline constexpr char kPrefixAllowed[] = "an IPv4 or IPv6 prefix as in 10.0.0.0/8 or 2001:db8::/32";
 
 // The kind of value that a key of a T has.
 template <typename T>
@@ -117,6 +120,10 @@ struct ConfigTable {
 
 // The value of `key` in a mapping; null if absent.
 const ConfigNode* FindValue(const ConfigNode& mapping, const std::string& key);
+
+// Rejects each item of a list whose `key` an earlier item has too, as `identity` makes of it.
+void RejectDoubled(const ConfigNode& list, const std::string& key, ConfigErrors& errors,
+                   const std::function<std::string(const std::string&)>& identity);
 
 namespace config_internal {
 

@@ -50,7 +50,7 @@ bool HookedToPort(const NetlinkAttributes& hook, std::span<const uint32_t> inter
   return found;
 }
 
-// "inet filter output", for a base chain that IPv4 datagrams of this host pass on their way out.
+// "inet filter output", for a base chain that datagrams of this host pass on their way out.
 std::optional<std::string> EgressChain(const nlmsghdr* message,
                                        std::span<const uint32_t> interfaces) {
   if (message->nlmsg_type != (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWCHAIN) ||
@@ -67,6 +67,7 @@ std::optional<std::string> EgressChain(const nlmsghdr* message,
   std::string family;
   if (body->nfgen_family == NFPROTO_INET && output) family = "inet";
   if (body->nfgen_family == NFPROTO_IPV4 && output) family = "ip";
+  if (body->nfgen_family == NFPROTO_IPV6 && output) family = "ip6";
   if (body->nfgen_family == NFPROTO_NETDEV && number == NF_NETDEV_EGRESS &&
       HookedToPort(hook, interfaces)) {
     family = "netdev";

@@ -82,7 +82,11 @@ absl::Status Engine::StartResolver() {
   options.next_hops = config_.next_hops;
   options.readers = kMaxChannels;
   for (const auto& port : ports_) {
-    options.ports.push_back({port->name(), port->interface(), port->mtu(), port->config().fixed});
+    options.ports.push_back({.name = port->name(),
+                             .interface = port->kernel_interface(),
+                             .mtu = port->mtu(),
+                             .vlan = port->vlan(),
+                             .fixed = port->config().fixed});
   }
   options.on_interface = [this](uint16_t port, const InterfaceState& state) {
     OnInterface(port, state);
@@ -148,7 +152,11 @@ absl::Status Engine::StartLcores() {
 void Engine::WarnOfEgressFilters() {
   std::vector<uint32_t> interfaces;
   for (const auto& port : ports_) {
-    if (port->interface() != 0) interfaces.push_back(port->interface());
+    if (port->interface() == 0) continue;
+    interfaces.push_back(port->interface());
+    if (port->kernel_interface() != port->interface()) {
+      interfaces.push_back(port->kernel_interface());
+    }
   }
   if (interfaces.empty()) return;
   const std::vector<std::string> filters = FindEgressFilters(interfaces);
@@ -297,14 +305,14 @@ Channel* Engine::ChannelOf(uint32_t number) {
   return channel;
 }
 
-size_t Engine::LcoreOf(uint16_t port, rte_be32_t address, rte_be16_t udp_port) const {
+size_t Engine::LcoreOf(uint16_t port, const IpAddress& address, rte_be16_t udp_port) const {
   const uint16_t queues = ports_[port]->queues();
-  return queues == 1 ? 0 : rte_jhash_2words(address, udp_port, 0) % queues;
+  return queues == 1 ? 0 : rte_jhash(address.bytes.data(), address.bytes.size(), udp_port) % queues;
 }
 
 bool Engine::MayBindTo(uint32_t interface) const {
   return interface == 0 || std::any_of(ports_.begin(), ports_.end(), [&](const auto& port) {
-           return port->interface() == interface;
+           return port->kernel_interface() == interface;
          });
 }
 

@@ -47,7 +47,7 @@ class Engine {
   // Whether a socket bound to this interface can be served: 0 (unbound), or a port's own.
   bool MayBindTo(uint32_t interface) const;
   // Which lcore sends to this recipient: always the same, so that order holds.
-  size_t LcoreOf(uint16_t port, rte_be32_t address, rte_be16_t udp_port) const;
+  size_t LcoreOf(uint16_t port, const IpAddress& address, rte_be16_t udp_port) const;
   bool LinkUp(uint16_t port) const {
     return ports_[port]->state()->link_up.load(std::memory_order_relaxed);
   }

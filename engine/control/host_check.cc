@@ -7,6 +7,8 @@
 #include <net/if.h>
 #include <unistd.h>
 
+#include <set>
+
 namespace groupcast {
 
 absl::Status CheckHost(const EngineConfig& config) {
@@ -19,8 +21,9 @@ absl::Status CheckHost(const EngineConfig& config) {
       missing.push_back(absl::StrCat(place, "there is no PCI device ", port.PciAddress(),
                                      "; `dpdk-devbind.py --status` lists those there are"));
     }
-    if (!port.interface.empty() && if_nametoindex(port.interface.c_str()) == 0) {
-      missing.push_back(absl::StrCat(place, "there is no network interface '", port.interface,
+    for (const std::string& name : std::set{port.interface, port.kernel_interface}) {
+      if (name.empty() || if_nametoindex(name.c_str()) != 0) continue;
+      missing.push_back(absl::StrCat(place, "there is no network interface '", name,
                                      "' here; `ip link` lists those there are"));
     }
   }

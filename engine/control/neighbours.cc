@@ -3,7 +3,7 @@
 #include "engine/control/neighbours.h"
 
 #include <linux/neighbour.h>
-#include <netinet/in.h>
+#include <rte_byteorder.h>
 
 #include <utility>
 
@@ -13,7 +13,9 @@ namespace {
 constexpr uint16_t kUsableStates =
     NUD_REACHABLE | NUD_PERMANENT | NUD_NOARP | NUD_STALE | NUD_DELAY | NUD_PROBE;
 
-const rte_be16_t kEtherTypeIpv4 = htons(RTE_ETHER_TYPE_IPV4);
+rte_be16_t EtherType(const IpAddress& next_hop) {
+  return next_hop.IsIpv4() ? RTE_BE16(RTE_ETHER_TYPE_IPV4) : RTE_BE16(RTE_ETHER_TYPE_IPV6);
+}
 
 }  // namespace
 
@@ -23,7 +25,7 @@ Neighbours::Neighbours(uint32_t next_hops, size_t ports)
   // The lowest first; tags begin with 1, so that a zeroed line names no next hop.
   for (uint32_t i = next_hops; i > 0; i--) {
     free_.push_back(i - 1);
-    table_[i - 1].SetEthernet({}, {}, kEtherTypeIpv4, 1);
+    table_[i - 1].SetEthernet({}, {}, EtherType({}), 1);
   }
 }
 
@@ -36,7 +38,7 @@ void Neighbours::SetPort(uint16_t port, bool exists, const rte_ether_addr& mac, 
   }
 }
 
-void Neighbours::Update(uint16_t port, rte_be32_t address, uint16_t state,
+void Neighbours::Update(uint16_t port, const IpAddress& address, uint16_t state,
                         const rte_ether_addr& mac) {
   const Key key{.port = port, .static_bits = 0, .address = address};
   if (state == NUD_NONE) {
@@ -56,7 +58,7 @@ void Neighbours::EndDump() {
   for (const auto& [key, index] : by_key_) Refresh(index);
 }
 
-std::optional<uint32_t> Neighbours::Acquire(uint16_t port, rte_be32_t address) {
+std::optional<uint32_t> Neighbours::Acquire(uint16_t port, const IpAddress& address) {
   const std::optional<uint32_t> index =
       Slotted({.port = port, .static_bits = 0, .address = address});
   if (!index) return {};
@@ -98,7 +100,7 @@ uint32_t Neighbours::Expire(uint32_t before_s) {
     }
     Withdraw(index);
     const auto tag = static_cast<uint16_t>(hop.Tag() + 1);
-    hop.SetEthernet({}, {}, kEtherTypeIpv4, tag == 0 ? 1 : tag);
+    hop.SetEthernet({}, {}, EtherType({}), tag == 0 ? 1 : tag);
     free_.push_back(index);
     return true;
   });
@@ -116,7 +118,8 @@ void Neighbours::Refresh(uint32_t index) {
       !rte_is_zero_ether_addr(&known->second.mac)) {
     Publish(index, port.mac, known->second.mac);
   } else if (port.no_arp) {
-    // What arp_constructor() of the kernel gives a neighbour on such an interface.
+    // What the kernel's arp_constructor() and ndisc_constructor() give a neighbour on such an
+    // interface.
     Publish(index, port.mac, port.mac);
   } else {
     Withdraw(index);
@@ -134,11 +137,12 @@ void Neighbours::Publish(uint32_t index, const rte_ether_addr& source,
   }
   slot.source = source;
   slot.destination = destination;
-  hop.SetEthernet(source, destination, kEtherTypeIpv4, hop.Tag());
+  hop.SetEthernet(source, destination, EtherType(slot.key.address), hop.Tag());
   if (!was_usable) {
     slot.probed_ns = 0;
     hop.unresolved_since_ns.store(0, std::memory_order_relaxed);
     hop.usable.store(true, std::memory_order_release);  // publishes the Ethernet part
+    usable_changes_.fetch_add(1, std::memory_order_release);
   }
   changed_ = true;
 }
@@ -152,6 +156,7 @@ void Neighbours::Withdraw(uint32_t index) {
   // A caller may have set it just when the next hop became usable: this resolution begins anew.
   hop.unresolved_since_ns.store(0, std::memory_order_relaxed);
   hop.usable.store(false, std::memory_order_release);
+  usable_changes_.fetch_add(1, std::memory_order_release);
 }
 
 std::optional<Neighbours::Use> Neighbours::Resolve(uint32_t index, uint16_t tag, int64_t now_ns) {

@@ -3,15 +3,16 @@
 #pragma once
 
 #include <absl/container/flat_hash_map.h>
-#include <rte_byteorder.h>
 #include <rte_ether.h>
 
+#include <atomic>
 #include <compare>
 #include <cstdint>
 #include <optional>
 #include <vector>
 
 #include "engine/control/config.h"
+#include "engine/datapath/ip_address.h"
 #include "engine/datapath/next_hops.h"
 
 namespace groupcast {
@@ -23,7 +24,7 @@ class Neighbours {
   // A neighbour that the kernel is to be asked to resolve, or to confirm.
   struct Use {
     uint16_t port;
-    rte_be32_t address;
+    IpAddress address;
   };
 
   Neighbours(uint32_t next_hops, size_t ports);
@@ -33,14 +34,14 @@ class Neighbours {
   // What the port's interface is now. Without one (`exists` false) nothing behind it is usable.
   void SetPort(uint16_t port, bool exists, const rte_ether_addr& mac, bool no_arp);
   // The kernel's entry as announced or dumped; state NUD_NONE for one that is gone.
-  void Update(uint16_t port, rte_be32_t address, uint16_t state, const rte_ether_addr& mac);
+  void Update(uint16_t port, const IpAddress& address, uint16_t state, const rte_ether_addr& mac);
   // Brackets of a whole dump: what it does not mention is gone.
   void BeginDump() { dump_++; }
   void EndDump();
 
   // The next hop to `address` on `port`'s link, with one more reference to it; empty where the
   // table is full.
-  std::optional<uint32_t> Acquire(uint16_t port, rte_be32_t address);
+  std::optional<uint32_t> Acquire(uint16_t port, const IpAddress& address);
   // The same for a static one, which is always usable.
   std::optional<uint32_t> AcquireStatic(uint16_t port, const StaticNextHop& hop);
   void Release(uint32_t index);
@@ -57,6 +58,8 @@ class Neighbours {
 
   // Whether a next hop became usable, or got another MAC, since this was last called.
   bool TakeChanged();
+  // See Resolver::UsableChanges(). Any thread.
+  uint64_t usable_changes() const { return usable_changes_.load(std::memory_order_acquire); }
   bool empty() const { return by_key_.empty(); }
 
   static constexpr int64_t kProbeIntervalNs = 5'000'000'000;
@@ -65,7 +68,7 @@ class Neighbours {
   struct Key {
     uint16_t port;
     uint8_t static_bits;  // 1 + the length of a static prefix; 0: a neighbour of the kernel's
-    rte_be32_t address;
+    IpAddress address;
 
     friend bool operator==(const Key&, const Key&) = default;
     template <typename H>
@@ -106,6 +109,7 @@ class Neighbours {
   absl::flat_hash_map<Key, Neighbour> kernel_;
   uint64_t dump_ = 0;
   bool changed_ = false;
+  std::atomic<uint64_t> usable_changes_{0};
 };
 
 }  // namespace groupcast

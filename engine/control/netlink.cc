@@ -43,6 +43,12 @@ int NetlinkAttributes::Add(const nlattr* attribute, void* data) {
   return MNL_CB_OK;
 }
 
+std::optional<uint16_t> NetlinkAttributes::U16(uint16_t type) const {
+  const nlattr* attribute = Get(type);
+  if (attribute == nullptr || mnl_attr_get_payload_len(attribute) < sizeof(uint16_t)) return {};
+  return mnl_attr_get_u16(attribute);
+}
+
 std::optional<uint32_t> NetlinkAttributes::U32(uint16_t type) const {
   const nlattr* attribute = Get(type);
   if (attribute == nullptr || mnl_attr_get_payload_len(attribute) < sizeof(uint32_t)) return {};

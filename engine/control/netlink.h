@@ -34,6 +34,7 @@ class NetlinkAttributes {
 
   const nlattr* Get(uint16_t type) const { return type < kTypes ? attributes_[type] : nullptr; }
   // Empty where the attribute is absent or too short.
+  std::optional<uint16_t> U16(uint16_t type) const;
   std::optional<uint32_t> U32(uint16_t type) const;
   std::string_view String(uint16_t type) const;
 

@@ -18,6 +18,7 @@
 #include "engine/control/descriptors.h"
 #include "engine/control/eal.h"
 #include "engine/control/kept_neighbours.h"
+#include "engine/control/kernel_vlan.h"
 #include "engine/control/log.h"
 #include "engine/control/packet_sockets.h"
 
@@ -99,14 +100,24 @@ absl::Status PortSetup::CheckDevice() const {
 absl::Status PortSetup::FindInterface() {
   if (config_.interface.empty()) {
     mtu_ = config_.fixed->mtu;
+    vlan_ = config_.fixed->vlan.value_or(0);
     return absl::OkStatus();
   }
   interface_ = if_nametoindex(config_.interface.c_str());
-  if (interface_ == 0) {
-    return absl::NotFoundError(absl::StrCat("port '", config_.name, "': the network interface '",
-                                            config_.interface, "' has just disappeared"));
+  kernel_interface_ = if_nametoindex(config_.kernel_interface.c_str());
+  if (interface_ == 0 || kernel_interface_ == 0) {
+    return absl::NotFoundError(absl::StrCat(
+        "port '", config_.name, "': the network interface '",
+        interface_ == 0 ? config_.interface : config_.kernel_interface, "' has just disappeared"));
   }
   mtu_ = std::min(InterfaceMtu(config_.interface), kLargestMtu);
+  const absl::StatusOr<LinkMessage> link = AskLink(kernel_interface_);
+  if (!link.ok()) return link.status();
+  const std::string& argument = profile_.interface_argument;
+  const bool by_device = !argument.empty() && !config_.DeviceArgument(argument).empty();
+  const absl::StatusOr<uint16_t> vlan = VlanOf(config_, *link, interface_, by_device);
+  if (!vlan.ok()) return vlan.status();
+  vlan_ = *vlan;
   return absl::OkStatus();
 }
 
@@ -267,8 +278,9 @@ std::string PortSetup::Describe() const {
   const uint16_t copybreak = config_.copybreak.value_or(profile_.copybreak);
   return absl::StrCat(
       "port '", config_.name, "': ", device_, " (profile ", profile_.driver, "), ",
-      config_.interface.empty() ? "static next hops" : "interface " + config_.interface, ", MTU ",
-      mtu_, ", ", queues_, " TX queue(s) of ", tx_descriptors_, "; payloads above ",
+      config_.interface.empty() ? "static next hops" : "interface " + config_.kernel_interface,
+      vlan_ != 0 ? absl::StrCat(", VLAN ", vlan_) : "", ", MTU ", mtu_, ", ", queues_,
+      " TX queue(s) of ", tx_descriptors_, "; payloads above ",
       chains_ ? absl::StrCat(copybreak, " bytes are chained, smaller ones copied")
               : "0 bytes are copied: the driver takes no chains",
       (mbuf_offloads_ & ~RTE_MBUF_F_TX_VLAN) != 0 ? "; checksums by the device"

@@ -28,8 +28,11 @@ class PortSetup {
 
   const std::string& name() const { return config_.name; }
   const PortConfig& config() const { return config_; }
-  uint32_t interface() const { return interface_; }  // ifindex; 0: static
-  uint32_t mtu() const { return mtu_; }              // when it was started
+  uint32_t interface() const { return interface_; }  // the device's, by ifindex; 0: static
+  // Whose routes and neighbours count: the same, or a VLAN on it.
+  uint32_t kernel_interface() const { return kernel_interface_; }
+  uint16_t vlan() const { return vlan_; }  // 802.1Q TCI of its frames; 0: untagged
+  uint32_t mtu() const { return mtu_; }    // when it was started
   uint16_t queues() const { return queues_; }
   uint16_t tx_descriptors() const { return tx_descriptors_; }
   const KickSockets& kick() const { return kick_; }
@@ -53,6 +56,8 @@ class PortSetup {
   DriverProfile profile_;
   std::string device_;  // with the profile's arguments
   uint32_t interface_ = 0;
+  uint32_t kernel_interface_ = 0;
+  uint16_t vlan_ = 0;
   uint32_t mtu_ = 1500;
   uint32_t ring_frame_ = 0;   // bytes, of net_af_packet's rings
   uint32_t ring_frames_ = 0;  // in each of them

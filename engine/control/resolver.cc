@@ -21,6 +21,7 @@ namespace {
 constexpr size_t kEventBufferBytes = 8 << 20;
 constexpr size_t kAnswerBufferBytes = 1 << 20;
 constexpr size_t kUsesAtOnce = 64;
+constexpr size_t kReleasesAtOnce = 4096;  // with the mutex held: some 20 us
 
 }  // namespace
 
@@ -76,12 +77,14 @@ absl::Status Resolver::State::OpenKernel() {
   absl::StatusOr<NetlinkSocket> uses = NetlinkSocket::Open(NETLINK_ROUTE, kAnswerBufferBytes);
   absl::StatusOr<RouteQuestions> again = RouteQuestions::Open();
   absl::StatusOr<RouteQuestions> callers = RouteQuestions::Open();
-  for (const absl::Status& status :
-       {events.status(), dumps.status(), uses.status(), again.status(), callers.status()}) {
+  absl::StatusOr<RouteQuestions> kept = RouteQuestions::Open();
+  for (const absl::Status& status : {events.status(), dumps.status(), uses.status(), again.status(),
+                                     callers.status(), kept.status()}) {
     if (!status.ok()) return status;
   }
   for (const unsigned group :
-       {RTNLGRP_LINK, RTNLGRP_NEIGH, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV4_RULE}) {
+       {RTNLGRP_LINK, RTNLGRP_NEIGH, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV4_RULE,
+        RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV6_RULE, RTNLGRP_IPV6_IFINFO}) {
     if (!events->Join(group)) {
       return absl::ErrnoToStatus(
           errno, absl::StrCat("netlink: notifications of group ", group, " are not permitted"));
@@ -93,6 +96,7 @@ absl::Status Resolver::State::OpenKernel() {
                          .dumps = *std::move(dumps),
                          .again = *std::move(again),
                          .callers = *std::move(callers),
+                         .kept = *std::move(kept),
                          .uses = *std::move(uses)});
   return absl::OkStatus();
 }
@@ -122,16 +126,67 @@ bool Resolver::State::Ask(uint32_t profile_id, std::span<const Destination> dest
   while (!destinations.empty()) {
     const size_t n = std::min(destinations.size(), questions.size());
     for (size_t i = 0; i < n; i++) {
-      questions[i] = {.key = {.address = destinations[i].address,
-                              .udp_port = destinations[i].udp_port,
-                              .profile = profile_id},
-                      .profile = profile};
+      questions[i] = MakeQuestion(RouteKey::For(destinations[i], profile_id), profile);
     }
-    fits &= AskBatch({questions.data(), n}, kernel_ ? &kernel_->callers : nullptr,
-                     /*known_only=*/false);
+    fits &= AskBatch({questions.data(), n}, /*known_only=*/false);
     destinations = destinations.subspan(n);
   }
   return fits;
+}
+
+void Resolver::State::Resolve(uint32_t profile_id, std::span<const Destination> destinations,
+                              Route* routes) {
+  std::optional<RouteProfile> profile;
+  {
+    std::lock_guard lock(mutex_);
+    profile = profiles_.Find(profile_id);
+    if (profile) profiles_.Intern(*profile, CoarseSeconds());
+  }
+  std::array<Question, RouteQuestions::kBatch> questions;
+  std::array<RouteAnswer, RouteQuestions::kBatch> answers;
+  std::vector<Neighbours::Use> uses;
+  while (!destinations.empty()) {
+    const size_t n = std::min(destinations.size(), questions.size());
+    for (size_t i = 0; i < n; i++) {
+      questions[i] = MakeQuestion(RouteKey::For(destinations[i], profile_id), profile);
+    }
+    const uint32_t generation = AskKernel({questions.data(), n}, kernel_ ? &kernel_->kept : nullptr,
+                                          &kept_mutex_, answers.data());
+    uses.clear();
+    {
+      std::lock_guard lock(mutex_);
+      const int64_t now_ns = MonotonicNs();
+      for (size_t i = 0; i < n; i++) {
+        routes[i] = Decide(questions[i], answers[i], generation, now_ns);
+        if (routes[i].path != Route::Path::kEngine) continue;
+        const auto use = neighbours_.Resolve(routes[i].next_hop, routes[i].next_hop_tag, now_ns);
+        if (use) uses.push_back(*use);
+      }
+    }
+    SendUses(uses);
+    destinations = destinations.subspan(n);
+    routes += n;
+  }
+  AnnounceChanges();
+}
+
+void Resolver::State::ReleaseNextHops(std::span<const uint32_t> next_hops) {
+  while (!next_hops.empty()) {
+    const size_t n = std::min(next_hops.size(), kReleasesAtOnce);
+    std::lock_guard lock(mutex_);
+    for (const uint32_t next_hop : next_hops.first(n)) neighbours_.Release(next_hop);
+    next_hops = next_hops.subspan(n);
+  }
+}
+
+uint64_t Resolver::State::TakeMtuChanges(uint64_t seen, std::vector<IpAddress>* addresses,
+                                         bool* all) {
+  std::lock_guard lock(mtu_mutex_);
+  const uint64_t end = mtu_changes();
+  *all = end - seen > mtu_log_.size();
+  if (*all) return end;
+  for (; seen != end; seen++) addresses->push_back(mtu_log_[seen % kMtuChanges]);
+  return end;
 }
 
 void Resolver::State::StartResolution(uint32_t next_hop, uint16_t tag) {
@@ -219,6 +274,18 @@ bool Resolver::Ask(uint32_t profile, std::span<const Destination> destinations) 
   return state_->Ask(profile, destinations);
 }
 
+void Resolver::Resolve(uint32_t profile, std::span<const Destination> destinations, Route* routes) {
+  state_->Resolve(profile, destinations, routes);
+}
+
+void Resolver::ReleaseNextHops(std::span<const uint32_t> next_hops) {
+  state_->ReleaseNextHops(next_hops);
+}
+
+uint64_t Resolver::TakeMtuChanges(uint64_t seen, std::vector<IpAddress>* addresses, bool* all) {
+  return state_->TakeMtuChanges(seen, addresses, all);
+}
+
 void Resolver::StartResolution(uint32_t next_hop, uint16_t tag) {
   state_->StartResolution(next_hop, tag);
 }
@@ -230,6 +297,8 @@ uint64_t Resolver::AwaitChange(uint64_t seen, int64_t deadline_ns) {
 uint64_t Resolver::Changes() const { return state_->changes(); }
 void Resolver::WakeWaiters() { state_->WakeWaiters(); }
 uint64_t Resolver::Revision() const { return state_->revision(); }
+uint64_t Resolver::UsableChanges() const { return state_->usable_changes(); }
+uint64_t Resolver::MtuChanges() const { return state_->mtu_changes(); }
 uint32_t Resolver::Generation() const { return state_->generation(); }
 bool Resolver::EgressPolicy() const { return state_->egress_policy(); }
 NextHopTable& Resolver::next_hops() { return state_->next_hops(); }

@@ -15,6 +15,7 @@
 
 #include "engine/control/config.h"
 #include "engine/datapath/counters.h"
+#include "engine/datapath/ip_address.h"
 #include "engine/datapath/next_hops.h"
 
 namespace groupcast {
@@ -22,23 +23,28 @@ namespace groupcast {
 // What a socket contributes to a route question (RTM_GETROUTE), so that policy routing and ECMP
 // answer as they would for its own sendmsg().
 struct RouteProfile {
-  rte_be32_t source = 0;  // bound address; 0: the kernel chooses
+  // Bound address; unspecified: the kernel chooses. One of either family fits destinations of that
+  // family only; others go by the kernel.
+  IpAddress source = {};
   rte_be16_t source_port = 0;
-  uint8_t tos = 0;
-  uint32_t interface = 0;  // SO_BINDTODEVICE; 0: any
+  uint8_t tos = 0;            // for IPv4 destinations
+  uint8_t traffic_class = 0;  // for IPv6 destinations
+  uint32_t interface = 0;     // SO_BINDTODEVICE; 0: any
   uint32_t mark = 0;
   uint32_t uid = 0;
 
   friend bool operator==(const RouteProfile&, const RouteProfile&) = default;
   template <typename H>
   friend H AbslHashValue(H h, const RouteProfile& p) {
-    return H::combine(std::move(h), p.source, p.source_port, p.tos, p.interface, p.mark, p.uid);
+    return H::combine(std::move(h), p.source, p.source_port, p.tos, p.traffic_class, p.interface,
+                      p.mark, p.uid);
   }
 };
 
 struct Destination {
-  rte_be32_t address;
-  rte_be16_t udp_port;
+  IpAddress address = {};
+  uint32_t scope = 0;  // sin6_scope_id of an IPv6 link-local address; else 0
+  rte_be16_t udp_port = 0;
 };
 
 // The answer for one destination. Immutable once published; valid until Offline().
@@ -46,16 +52,20 @@ struct Route {
   enum class Path : uint8_t { kEngine, kKernel };
   Path path = Path::kKernel;
   Counter kernel_reason = Counter::kKernelRoute;  // counted when path is kKernel
-  bool mtu_locked = false;  // route has "mtu lock": the kernel sends without DF
+  bool mtu_locked = false;  // IPv4 route has "mtu lock": the kernel sends without DF
   // An earlier answer was kEngine: datagrams may still wait there.
   bool engine_before = false;
   uint16_t port = 0;  // index in EngineConfig::ports
   uint16_t next_hop_tag = 0;
   uint32_t next_hop = 0;  // index in NextHopTable
-  rte_be32_t source = 0;  // source address to write when the socket has none
-  uint32_t path_mtu = 0;  // bytes of IP packet
+  IpAddress source = {};  // source address to write when the socket has none
+  uint32_t path_mtu = 0;  // bytes of IP packet, as the kernel's dst_mtu()
   uint32_t device_mtu = 0;
   uint32_t generation = 0;  // of routing state when this was asked
+  // What IPv6 sockets without a hop limit of their own send with on this route: its metric, else
+  // the interface's net.ipv6.conf.X.hop_limit. 0: not known (IPv4, static ports).
+  uint8_t hop_limit = 0;
+  int64_t expires_ns = 0;  // CLOCK_MONOTONIC; then a path MTU is forgotten: ask again. 0: never
 };
 
 // One port as the resolver sees it: which kernel interface (or static description) it stands for.
@@ -63,6 +73,7 @@ struct ResolverPort {
   std::string name;
   uint32_t interface = 0;  // ifindex; 0: static
   uint32_t mtu = 1500;     // what the port takes, however large the interface's becomes
+  uint16_t vlan = 0;       // 802.1Q TCI that the port's frames are tagged with; 0: none
   std::optional<StaticInterface> fixed;
 };
 
@@ -128,6 +139,15 @@ class Resolver {
   // goes by the kernel as kKernelRoutesFull.
   bool Ask(uint32_t profile, std::span<const Destination> destinations);
 
+  // The same for those who keep the answers themselves, such as groups of a million: routes[i] =
+  // the answer for destinations[i], which is not published. Each with path kEngine holds one
+  // reference to its next hop, to be given back with ReleaseNextHops(). Whoever keeps answers asks
+  // again when Generation() has changed, when TakeMtuChanges() names the destination, and at
+  // Route::expires_ns; and marks the next hops it sends to as used (NextHop::used_s), or they are
+  // not kept resolved. Route::engine_before is not set.
+  void Resolve(uint32_t profile, std::span<const Destination> destinations, Route* routes);
+  void ReleaseNextHops(std::span<const uint32_t> next_hops);
+
   // Makes the kernel resolve this next hop now (RTM_NEWNEIGH with NTF_USE), at most once per
   // resolution however many call. Any thread.
   void StartResolution(uint32_t next_hop, uint16_t tag);
@@ -146,6 +166,18 @@ class Resolver {
   // what was copied from Routes is then to be looked up again. Such copies are also to be looked up
   // once in Options::idle_s / 2, or the resolver forgets the routes and no longer follows them.
   uint64_t Revision() const;
+
+  // Bumped after a next hop became usable or stopped being so: while it stays the same, a sender
+  // that found all of its next hops usable need not look again.
+  uint64_t UsableChanges() const;
+
+  // Appends the destinations that a message from the network may have given another path MTU since
+  // `seen` (0 at first), and returns what to give as `seen` next. Only the last kMtuChanges are
+  // kept: *all is set where some are missing, and then all destinations are to be asked again. One
+  // that changes may be named twice, 10 ms apart. MtuChanges(): the same number, without a lock.
+  static constexpr size_t kMtuChanges = 4096;
+  uint64_t TakeMtuChanges(uint64_t seen, std::vector<IpAddress>* addresses, bool* all);
+  uint64_t MtuChanges() const;
 
   // Whether the host has an xfrm output policy: then everything goes by the kernel.
   bool EgressPolicy() const;

@@ -57,12 +57,13 @@ bool Same(const InterfaceState& a, const InterfaceState& b) {
 }  // namespace
 
 void Resolver::State::Run() {
-  enum { kWake, kEvents, kXfrm, kIcmp, kFds };
+  enum { kWake, kEvents, kXfrm, kIcmp, kIcmp6, kFds };
   std::array<pollfd, kFds> fds{};
   fds[kWake].fd = wake_fd_;
   fds[kEvents].fd = kernel_ ? kernel_->events.fd() : -1;
   fds[kXfrm].fd = xfrm_.fd();
   fds[kIcmp].fd = kernel_ ? path_mtu_watch_.fd() : -1;
+  fds[kIcmp6].fd = kernel_ ? path_mtu_watch_.fd6() : -1;
   for (pollfd& fd : fds) fd.events = POLLIN;
   tick_ns_ = MonotonicNs() + kTickNs;
   while (!stop_.load(std::memory_order_relaxed)) {
@@ -74,14 +75,15 @@ void Resolver::State::Run() {
       const auto n = read(wake_fd_, &wakes, sizeof(wakes));
     if (fds[kEvents].revents) ReadEvents();
     if (fds[kXfrm].revents) xfrm_.Read();
-    if (fds[kIcmp].revents) path_mtu_watch_.Read(MonotonicNs());
+    if (fds[kIcmp].revents || fds[kIcmp6].revents) path_mtu_watch_.Read(MonotonicNs());
 
     const int64_t now_ns = MonotonicNs();
     if (now_ns >= tick_ns_) {
       tick_ns_ = now_ns + kTickNs;
-      stale_neighbours_ = true;
+      stale_neighbours_ = stale_links_ = true;
       ExpireUnused();
     }
+    if (std::exchange(stale_links_, false)) LookAtLinks();
     if (std::exchange(stale_neighbours_, false)) LookAtNeighbours();
     if (walk_.running) StepWalk();
     if (!walk_.running) BeginWalk(now_ns);
@@ -159,6 +161,7 @@ void Resolver::State::HandleEvent(const nlmsghdr* message, bool* routing, bool* 
     SetLink(*link);
     *routing = true;
   } else {
+    stale_links_ |= message->nlmsg_type == RTM_NEWLINK;
     *routing |= IsRouting(message);
   }
 }
@@ -195,10 +198,38 @@ void Resolver::State::SetLink(const LinkMessage& link) {
     port.vanished |= vanished;
     port.exists = exists;
     port.mtu = state.mtu;
+    port.mtu6 = link.mtu6;
+    port.hop_limit6 = link.hop_limit6;
     neighbours_.SetPort(*index, exists, link.mac, link.no_arp);
     if (vanished) DropRoutesOf(*index);
   }
   TellInterface(*index, state);
+}
+
+// Whoever sets net.ipv6.conf.X.mtu or hop_limit by hand is not announced.
+void Resolver::State::LookAtLinks() {
+  NetlinkRoom<kRouteMessageBytes> room;
+  std::array<char, 32768> buffer;
+  bool news = false;
+  for (Port& port : ports_) {
+    if (port.config.interface == 0 || !port.exists) continue;
+    const nlmsghdr* question = PutLinkQuestion(room.bytes.data(), 0, port.config.interface);
+    if (kernel_->dumps.Send(question, question->nlmsg_len) != 0) continue;
+    ssize_t length;
+    // The kernel answers within send().
+    while ((length = kernel_->dumps.Receive(buffer)) > 0) {
+      ForEachNetlinkMessage(
+          {buffer.data(), static_cast<size_t>(length)}, [&](const nlmsghdr* message) {
+            const std::optional<LinkMessage> link = ParseLink(message);
+            if (!link || link->interface != port.config.interface) return;
+            std::lock_guard lock(mutex_);
+            news |= port.mtu6 != link->mtu6 || port.hop_limit6 != link->hop_limit6;
+            port.mtu6 = link->mtu6;
+            port.hop_limit6 = link->hop_limit6;
+          });
+    }
+  }
+  if (news) BumpGeneration();
 }
 
 void Resolver::State::TellInterface(uint16_t index, const InterfaceState& state) {
@@ -270,6 +301,7 @@ void Resolver::State::BeginWalk(int64_t now_ns) {
   walk.stale = stale_at_ns_ <= now_ns && walk_not_before_ns_ <= now_ns;
   walk.starved = std::exchange(starved_walk_, false);
   path_mtu_watch_.Take(now_ns, &walk.addresses);
+  NoteMtuChanges(walk.addresses);
   walk.running = walk.stale || walk.starved || walk.expired || !walk.addresses.empty();
   walk.started_ns = now_ns;
   if (walk.stale) {
@@ -281,9 +313,19 @@ void Resolver::State::BeginWalk(int64_t now_ns) {
   walk_ = std::move(walk);
 }
 
+void Resolver::State::NoteMtuChanges(const absl::flat_hash_set<IpAddress>& addresses) {
+  if (addresses.empty()) return;
+  std::lock_guard lock(mtu_mutex_);
+  uint64_t written = mtu_changes();
+  mtu_log_.resize(kMtuChanges);
+  for (const IpAddress& address : addresses) mtu_log_[written++ % kMtuChanges] = address;
+  mtu_changes_.store(written, std::memory_order_release);
+}
+
 bool Resolver::State::InWalk(const RouteEntry& entry, int64_t now_ns) const {
   if (walk_.stale && entry.route.generation != generation()) return true;
-  if (walk_.expired && entry.expires_ns != 0 && entry.expires_ns <= now_ns) return true;
+  const int64_t expires_ns = entry.route.expires_ns;
+  if (walk_.expired && expires_ns != 0 && expires_ns <= now_ns) return true;
   if (walk_.starved && entry.route.kernel_reason == Counter::kKernelRoutesFull) return true;
   return walk_.addresses.contains(entry.key.address);
 }
@@ -298,13 +340,13 @@ void Resolver::State::StepWalk() {
     for (uint32_t i = 0; i < kEntriesPerStep && walk_.place > 0 && n < questions.size(); i++) {
       const RouteEntry& entry = routes_->at(--walk_.place);
       if (InWalk(entry, now_ns)) {
-        questions[n++] = {.key = entry.key, .profile = profiles_.Find(entry.key.profile)};
-      } else if (walk_.expired && entry.expires_ns != 0) {
-        expiry_ns_ = std::min(expiry_ns_, entry.expires_ns);
+        questions[n++] = MakeQuestion(entry.key, profiles_.Find(entry.key.profile));
+      } else if (walk_.expired && entry.route.expires_ns != 0) {
+        expiry_ns_ = std::min(expiry_ns_, entry.route.expires_ns);
       }
     }
   }
-  if (n != 0) AskBatch({questions.data(), n}, kernel_ ? &kernel_->again : nullptr, true);
+  if (n != 0) AskBatch({questions.data(), n}, /*known_only=*/true);
   if (walk_.place != 0) return;
   walk_.running = false;
   if (walk_.stale) {

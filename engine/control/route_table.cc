@@ -74,9 +74,7 @@ void RouteTable::Lookup(uint32_t profile, std::span<const Destination> destinati
   while (!destinations.empty()) {
     const size_t n = std::min(destinations.size(), kLookupBulk);
     for (size_t i = 0; i < n; i++) {
-      keys[i] = {.address = destinations[i].address,
-                 .udp_port = destinations[i].udp_port,
-                 .profile = profile};
+      keys[i] = RouteKey::For(destinations[i], profile);
       key_pointers[i] = &keys[i];
     }
     uint64_t hits = 0;
@@ -110,10 +108,10 @@ const RouteEntry* RouteTable::Find(const RouteKey& key) const {
   return static_cast<const RouteEntry*>(found);
 }
 
-RouteTable::Outcome RouteTable::Put(const RouteKey& key, const Route& route, int64_t expires_ns) {
+RouteTable::Outcome RouteTable::Put(const RouteKey& key, const Route& route) {
   const RouteEntry* old = Find(key);
   if (old == nullptr && entries_.size() >= size_) return Outcome::kFull;
-  auto* entry = new RouteEntry{.route = route, .key = key, .expires_ns = expires_ns};
+  auto* entry = new RouteEntry{.route = route, .key = key};
   const uint32_t used_s =
       old != nullptr ? old->used_s.load(std::memory_order_relaxed) : CoarseSeconds();
   entry->used_s.store(used_s, std::memory_order_relaxed);

@@ -21,24 +21,35 @@ namespace groupcast {
 
 // What one answer is for. Compared and hashed as words.
 struct alignas(8) RouteKey {
-  rte_be32_t address = 0;
+  IpAddress address = {};
+  uint32_t scope = 0;
   rte_be16_t udp_port = 0;
   uint16_t zero = 0;
   uint32_t profile = 0;
-  uint32_t more_zero = 0;  // DPDK compares keys of 16 bytes at once
-};
-static_assert(sizeof(RouteKey) == 16 && std::has_unique_object_representations_v<RouteKey>);
+  uint32_t more_zero = 0;  // DPDK compares keys of 32 bytes at once
 
-// One published answer: one cache line, of which readers write `used_s` only.
+  static RouteKey For(const Destination& destination, uint32_t profile) {
+    return {.address = destination.address,
+            .scope = destination.scope,
+            .udp_port = destination.udp_port,
+            .profile = profile};
+  }
+  Destination destination() const {
+    return {.address = address, .scope = scope, .udp_port = udp_port};
+  }
+};
+static_assert(sizeof(RouteKey) == 32 && std::has_unique_object_representations_v<RouteKey>);
+
+// One published answer. Readers touch its first cache line only, and of it write `used_s` only.
 struct alignas(64) RouteEntry {
   Route route;
-  RouteKey key;
-  int64_t expires_ns = 0;  // CLOCK_MONOTONIC; 0: never. Then it is to be asked again
-  uint32_t place = 0;      // in RouteTable's list. writer: rw
   // When it was last looked up (CLOCK_MONOTONIC_COARSE, seconds). readers: w; writer: r
   mutable std::atomic<uint32_t> used_s{0};
+  uint32_t place = 0;  // in RouteTable's list. writer: rw
+  RouteKey key;
 };
-static_assert(sizeof(RouteEntry) == 64, "a look-up is meant to touch one line per answer");
+static_assert(sizeof(RouteEntry) == 128 && sizeof(Route) + sizeof(uint32_t) <= 64,
+              "a look-up is meant to touch one line per answer");
 
 // {destination, profile} -> answer. Readers look up under RCU; the methods of the writer need a
 // mutex around them. What is replaced or removed is freed after a grace period, which nobody waits
@@ -62,7 +73,7 @@ class RouteTable {
   // Writer from here on.
   const RouteEntry* Find(const RouteKey& key) const;
   // Publishes `route` for `key`, in the place of what was there.
-  Outcome Put(const RouteKey& key, const Route& route, int64_t expires_ns);
+  Outcome Put(const RouteKey& key, const Route& route);
   void Remove(const RouteEntry& entry);
   // Frees what was replaced or removed and can have no reader any more.
   void Reclaim();

@@ -173,9 +173,23 @@ InterfaceState ResolverTest::Interface(uint16_t port) {
   return interfaces_[port];
 }
 
-rte_be32_t Address(const char* text) { return inet_addr(text); }
+Destination To(const char* text) {
+  Destination to{.udp_port = htons(kUdpPort)};
+  std::string address = text;
+  if (const size_t percent = address.find('%'); percent != std::string::npos) {
+    to.scope = if_nametoindex(address.c_str() + percent + 1);
+    address.resize(percent);
+  }
+  in6_addr ipv6;
+  if (inet_pton(AF_INET6, address.c_str(), &ipv6) == 1) {
+    to.address = IpAddress::FromIpv6(ipv6);
+  } else {
+    to.address = IpAddress::FromIpv4(inet_addr(address.c_str()));
+  }
+  return to;
+}
 
-Destination To(const char* text) { return {.address = Address(text), .udp_port = htons(kUdpPort)}; }
+IpAddress Address(const char* text) { return To(text).address; }
 
 bool IsEngine(const Route& route) { return route.path == Route::Path::kEngine; }
 

@@ -54,7 +54,8 @@ class ResolverTest : public testing::Test {
   int peer_fd_ = -1;
 };
 
-rte_be32_t Address(const char* text);
+// Of either family; "fe80::1%u0" has a scope.
+IpAddress Address(const char* text);
 Destination To(const char* text);
 bool IsEngine(const Route& route);
 bool IsKernel(const Route& route, Counter reason);

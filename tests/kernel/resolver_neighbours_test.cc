@@ -112,7 +112,7 @@ TEST_F(ResolverTest, WithoutPrivilegesTheKernelPathResolves) {
     const int sd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     sockaddr_in to{};
     to.sin_family = AF_INET;
-    to.sin_addr.s_addr = Address("10.77.0.2");
+    to.sin_addr.s_addr = inet_addr("10.77.0.2");
     to.sin_port = htons(9);
     EXPECT_EQ(sendto(sd, "x", 1, 0, reinterpret_cast<sockaddr*>(&to), sizeof(to)), 1);
     close(sd);
@@ -241,8 +241,9 @@ TEST_F(ResolverTest, StaticPortsAloneNeedNoKernel) {
 std::vector<Destination> Addresses(const char* first, size_t count) {
   std::vector<Destination> to(count);
   for (size_t i = 0; i < count; i++) {
-    to[i] = {.address = htonl(ntohl(Address(first)) + static_cast<uint32_t>(i)),
-             .udp_port = htons(5004)};
+    to[i] = {
+        .address = IpAddress::FromIpv4(htonl(ntohl(inet_addr(first)) + static_cast<uint32_t>(i))),
+        .udp_port = htons(5004)};
   }
   return to;
 }

@@ -60,8 +60,7 @@ TEST_F(ResolverTest, ManyDestinationsAtOnce) {
   StartLan();
   std::vector<Destination> to(1000);
   for (size_t i = 0; i < to.size(); i++) {
-    to[i] = {.address = htonl(ntohl(Address("10.78.0.1")) + static_cast<uint32_t>(i)),
-             .udp_port = htons(5004)};
+    to[i] = To(("10.78." + std::to_string(i / 250) + "." + std::to_string(1 + i % 250)).c_str());
   }
   const uint32_t profile = resolver_->Intern({});
   std::vector<const Route*> routes(to.size());
@@ -242,8 +241,8 @@ void SendFragmentationNeeded(const char* quoted_destination, uint16_t mtu) {
   message.quoted.frag_off = htons(IP_DF);
   message.quoted.ttl = 64;
   message.quoted.protocol = IPPROTO_UDP;
-  message.quoted.saddr = Address("10.77.0.1");
-  message.quoted.daddr = Address(quoted_destination);
+  message.quoted.saddr = inet_addr("10.77.0.1");
+  message.quoted.daddr = inet_addr(quoted_destination);
   message.udp.source = htons(7000);
   message.udp.dest = htons(5004);
   message.udp.len = htons(1480);
@@ -256,7 +255,7 @@ void SendFragmentationNeeded(const char* quoted_destination, uint16_t mtu) {
   const int sd = socket(AF_INET, SOCK_RAW, IPPROTO_ICMP);
   sockaddr_in to{};
   to.sin_family = AF_INET;
-  to.sin_addr.s_addr = Address("10.77.0.1");
+  to.sin_addr.s_addr = inet_addr("10.77.0.1");
   EXPECT_EQ(sendto(sd, &message, sizeof(message), 0, reinterpret_cast<sockaddr*>(&to), sizeof(to)),
             static_cast<ssize_t>(sizeof(message)));
   close(sd);
@@ -269,7 +268,7 @@ TEST_F(ResolverTest, ASmallerPathMtuIsNoticedAndForgotten) {
   const int sd = socket(AF_INET, SOCK_DGRAM, 0);
   sockaddr_in local{};
   local.sin_family = AF_INET;
-  local.sin_addr.s_addr = Address("10.77.0.1");
+  local.sin_addr.s_addr = inet_addr("10.77.0.1");
   local.sin_port = htons(7000);
   ASSERT_EQ(bind(sd, reinterpret_cast<sockaddr*>(&local), sizeof(local)), 0);
   EXPECT_EQ(Ask("10.78.0.1").path_mtu, 1500u);

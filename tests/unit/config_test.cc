@@ -1,59 +1,18 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 the Groupcast authors
-#include "engine/control/config.h"
-
-#include <arpa/inet.h>
-#include <gtest/gtest.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <chrono>
-#include <cstdlib>
-#include <fstream>
 #include <random>
 #include <string>
 
 #include "engine/control/config_file.h"
+#include "tests/unit/config_fixture.h"
 
 namespace groupcast {
 namespace {
 
 constexpr char kSmallest[] = "ports: [{name: lan0, device: \"net_af_packet0,iface=eth0\"}]\n";
-
-class ConfigTest : public testing::Test {
- protected:
-  void SetUp() override {
-    ASSERT_EQ(setenv("GROUPCAST_DRIVERS", TEST_DRIVERS_CONFIG, 1), 0);
-    std::string pattern = testing::TempDir() + "/groupcast-config-XXXXXX";
-    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-    folder_ = pattern;
-    path_ = folder_ + "/relay.yaml";
-  }
-  void TearDown() override {
-    unlink(path_.c_str());
-    rmdir(folder_.c_str());
-  }
-
-  absl::StatusOr<EngineConfig> Load(const std::string& text) {
-    std::ofstream(path_, std::ios::binary) << text;
-    return LoadEngineConfig(path_);
-  }
-
-  // The message of a wrong file, without the folder.
-  std::string ErrorOf(const std::string& text) {
-    const absl::StatusOr<EngineConfig> config = Load(text);
-    if (config.ok()) return "accepted";
-    EXPECT_EQ(config.status().code(), absl::StatusCode::kInvalidArgument);
-    std::string message(config.status().message());
-    for (size_t at = message.find(folder_); at != std::string::npos; at = message.find(folder_)) {
-      message.erase(at, folder_.size() + 1);
-    }
-    return message;
-  }
-
-  std::string folder_;
-  std::string path_;
-};
 
 TEST_F(ConfigTest, SmallestFileHasDefaults) {
   const auto config = Load(kSmallest);
@@ -118,13 +77,15 @@ groups: anything
   ASSERT_TRUE(config->ports[1].fixed.has_value());
   const StaticInterface& fixed = *config->ports[1].fixed;
   EXPECT_EQ(fixed.mtu, 9000);
-  EXPECT_EQ(fixed.address, inet_addr("192.0.2.1"));
+  EXPECT_EQ(fixed.address, Ipv4("192.0.2.1"));
   EXPECT_EQ(fixed.mac.addr_bytes[5], 0x0a);
   ASSERT_EQ(fixed.next_hops.size(), 2u);
-  EXPECT_EQ(fixed.next_hops[0].prefix, inet_addr("10.0.0.0"));
+  EXPECT_EQ(fixed.next_hops[0].prefix, Ipv4("10.0.0.0"));
   EXPECT_EQ(fixed.next_hops[0].prefix_length, 8);
   EXPECT_EQ(fixed.next_hops[0].mac.addr_bytes[5], 0xfe);
   EXPECT_EQ(fixed.next_hops[1].prefix_length, 0);
+  EXPECT_TRUE(fixed.address6.IsUnspecified());
+  EXPECT_FALSE(fixed.vlan);
 }
 
 struct WrongFile {
@@ -213,78 +174,6 @@ TEST_F(ConfigTest, OneErrorEach) {
   }
 }
 
-TEST_F(ConfigTest, OneErrorEachInAPort) {
-  const std::string fixed =
-      "static: {mac: 02:00:00:00:00:01, address: 10.0.0.1, "
-      "next_hops: [{to: 10.0.0.0/8, mac: 02:00:00:00:00:02}]}";
-  struct Row {
-    const char* description;
-    std::string port;
-    std::string message;
-  };
-  const std::vector<Row> rows = {
-      {"no device", "{name: a}", "relay.yaml:1:9: device: is missing"},
-      {"no name", "{device: \"net_af_packet0,iface=eth0\"}", "relay.yaml:1:9: name: is missing"},
-      {"name", "{name: \"a b\", device: \"net_af_packet0,iface=eth0\"}",
-       "relay.yaml:1:16: name: 'a b' is not a name"},
-      {"device", "{name: a, device: \"/dev/sda\"}",
-       "relay.yaml:1:27: device: '/dev/sda' is not a device"},
-      {"neither interface nor static", "{name: a, device: net_af_packet0}",
-       "relay.yaml:1:27: device: 'net_af_packet0' names no kernel interface; give the device's "
-       "argument 'iface'"},
-      {"neither, PCI", "{name: a, device: \"0000:03:00.0\"}",
-       "relay.yaml:1:27: device: '0000:03:00.0' names no kernel interface; give the key"},
-      {"empty iface", "{name: a, device: \"net_af_packet0,iface=\"}", "names no kernel interface"},
-      {"long iface", "{name: a, device: \"net_af_packet0,iface=abcdefghijklmnop\"}",
-       "has the argument iface=abcdefghijklmnop, which is not the name of a kernel interface"},
-      {"two interfaces", "{name: a, device: \"net_af_packet0,iface=eth0\", interface: eth1}",
-       "relay.yaml:1:67: interface: 'eth1' is not the interface 'eth0' of the device"},
-      {"static and interface", "{name: a, device: \"net_af_packet0,iface=eth0\", " + fixed + "}",
-       "static: the port has the kernel interface 'eth0'"},
-      {"descriptors", "{name: a, device: net_null0, " + fixed + ", tx_descriptors: 63}",
-       "tx_descriptors: '63' is not an integer from 64 to 32768"},
-      {"descriptors", "{name: a, device: net_null0, " + fixed + ", tx_descriptors: 100}",
-       "tx_descriptors: '100' is not a power of two; use 128"},
-      {"offload", "{name: a, device: net_null0, " + fixed + ", tx_offloads: [mbuf_fast_free]}",
-       "tx_offloads: 'mbuf_fast_free' is not ipv4_cksum, udp_cksum or vlan_insert"},
-      {"multicast MAC",
-       "{name: a, device: net_null0, static: {mac: 03:00:00:00:00:01, address: 10.0.0.1, "
-       "next_hops: [{to: 10.0.0.0/8, mac: 02:00:00:00:00:02}]}}",
-       "mac: '03:00:00:00:00:01' is not a unicast MAC as in 02:00:00:00:00:01"},
-      {"bits behind the prefix",
-       "{name: a, device: net_null0, static: {mac: 02:00:00:00:00:01, address: 10.0.0.1, "
-       "next_hops: [{to: 10.0.0.1/8, mac: 02:00:00:00:00:02}]}}",
-       "to: '10.0.0.1/8' has bits behind the prefix; write 10.0.0.0/8"},
-      {"address",
-       "{name: a, device: net_null0, static: {mac: 02:00:00:00:00:01, address: 300.0.0.1, "
-       "next_hops: [{to: 10.0.0.0/8, mac: 02:00:00:00:00:02}]}}",
-       "address: '300.0.0.1' is not an IPv4 address as in 192.0.2.1"},
-      {"prefix twice",
-       "{name: a, device: net_null0, static: {mac: 02:00:00:00:00:01, address: 10.0.0.1, "
-       "next_hops: [{to: 10.0.0.0/8, mac: 02:00:00:00:00:02}, "
-       "{to: 10.0.0.0/8, mac: 02:00:00:00:00:03}]}}",
-       "to: '10.0.0.0/8' is used in line 1 already"},
-      {"second port, same name",
-       "{name: a, device: \"net_af_packet0,iface=e0\"}, "
-       "{name: a, device: \"net_af_packet1,iface=e1\"}",
-       "name: 'a' is used in line 1 already; give each its own"},
-      {"second port, same device",
-       "{name: a, device: \"net_af_packet0,iface=e0\"}, "
-       "{name: b, device: \"net_af_packet0,iface=e1\"}",
-       "device: 'net_af_packet0,iface=e1' is used in line 1 already"},
-      {"second port, same interface",
-       "{name: a, device: \"net_af_packet0,iface=e0\"}, "
-       "{name: b, device: \"net_af_packet1,iface=e0\"}",
-       "ports: the interface 'e0' belongs to the port in line 1 already"},
-  };
-  for (const Row& row : rows) {
-    SCOPED_TRACE(row.description);
-    const std::string message = ErrorOf("ports: [" + row.port + "]\n");
-    EXPECT_NE(message.find(row.message), std::string::npos) << message;
-    EXPECT_EQ(message.find('\n'), std::string::npos) << "more than one error: " << message;
-  }
-}
-
 TEST_F(ConfigTest, AllErrorsInTheOrderOfTheFile) {
   EXPECT_EQ(ErrorOf("idle: maybe\r\nports:\r\n  - name: a\r\n    device: net_af_packet0\r\n"
                     "    copybreak: -1\r\nlcores: x\r\n"),
@@ -311,7 +200,7 @@ TEST_F(ConfigTest, AnchorsAreExpanded) {
       "next_hops: [{to: 0.0.0.0/0, mac: 02:00:00:00:00:02}]}}\n"
       "  - {name: b, device: net_null1, static: *s}\n");
   ASSERT_TRUE(config.ok()) << config.status();
-  EXPECT_EQ(config->ports[1].fixed->address, inet_addr("10.0.0.1"));
+  EXPECT_EQ(config->ports[1].fixed->address, Ipv4("10.0.0.1"));
 }
 
 TEST_F(ConfigTest, MissingUnreadableAndNoFile) {

@@ -4,21 +4,37 @@
 
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
-#include <netinet/ip.h>
-#include <netinet/ip_icmp.h>
 
 #include <cstring>
 #include <random>
 #include <vector>
 
 #include "engine/control/netlink.h"
-#include "engine/control/path_mtu_watch.h"
 
 namespace groupcast {
 namespace {
 
 using Room = NetlinkRoom<1024>;
+
+IpAddress Ipv6(const char* text) {
+  in6_addr address{};
+  EXPECT_EQ(inet_pton(AF_INET6, text, &address), 1);
+  return IpAddress::FromIpv6(address);
+}
+
+IpAddress AddressIn(const nlattr* attribute) {
+  IpAddress address;
+  EXPECT_EQ(mnl_attr_get_payload_len(attribute), address.bytes.size());
+  std::memcpy(address.bytes.data(), mnl_attr_get_payload(attribute), address.bytes.size());
+  return address;
+}
+
+void PutIpv6(nlmsghdr* message, uint16_t type, const char* text) {
+  const in6_addr address = Ipv6(text).Ipv6();
+  mnl_attr_put(message, type, sizeof(address), &address);
+}
 
 nlmsghdr* PutRoute(Room* room, rtmsg** body) {
   nlmsghdr* message = PutNetlinkMessage(room->bytes.data(), RTM_NEWROUTE, 0, body);
@@ -29,10 +45,15 @@ nlmsghdr* PutRoute(Room* room, rtmsg** body) {
 
 TEST(RouteMessages, TheLongestQuestionFits) {
   Room room;
-  const RouteProfile profile = {
-      .source = 1, .source_port = 2, .tos = 0xff, .interface = 4, .mark = 5, .uid = 6};
-  const nlmsghdr* message =
-      PutRouteQuestion(room.bytes.data(), 9, profile, {.address = 7, .udp_port = 8});
+  const RouteProfile profile = {.source = IpAddress::FromIpv4(1),
+                                .source_port = 2,
+                                .tos = 0xff,
+                                .traffic_class = 0x57,
+                                .interface = 4,
+                                .mark = 5,
+                                .uid = 6};
+  const nlmsghdr* message = PutRouteQuestion(room.bytes.data(), 9, profile,
+                                             {.address = IpAddress::FromIpv4(7), .udp_port = 8});
   EXPECT_LE(message->nlmsg_len, kRouteMessageBytes);
   EXPECT_EQ(message->nlmsg_seq, 9u);
   const auto* body = static_cast<const rtmsg*>(mnl_nlmsg_get_payload(message));
@@ -43,8 +64,66 @@ TEST(RouteMessages, TheLongestQuestionFits) {
   EXPECT_EQ(attributes.U32(RTA_MARK), 5u);
   EXPECT_EQ(attributes.U32(RTA_UID), 6u);
   EXPECT_EQ(attributes.U32(RTA_DST), 7u);
-  EXPECT_EQ(mnl_attr_get_u16(attributes.Get(RTA_SPORT)), 2);
-  EXPECT_EQ(mnl_attr_get_u16(attributes.Get(RTA_DPORT)), 8);
+  EXPECT_EQ(body->rtm_family, AF_INET);
+  EXPECT_EQ(body->rtm_dst_len, 32);
+  EXPECT_EQ(body->rtm_src_len, 32);
+  EXPECT_EQ(attributes.U16(RTA_SPORT), 2);
+  EXPECT_EQ(attributes.U16(RTA_DPORT), 8);
+}
+
+TEST(RouteMessages, TheLongestIpv6QuestionFits) {
+  Room room;
+  const RouteProfile profile = {.source = Ipv6("fd00::1"),
+                                .source_port = 2,
+                                .tos = 0x30,
+                                .traffic_class = 0x57,
+                                .interface = 4,
+                                .mark = 5,
+                                .uid = 6};
+  const Destination to = {.address = Ipv6("fd00::2"), .scope = 9, .udp_port = 8};
+  const nlmsghdr* message = PutRouteQuestion(room.bytes.data(), 9, profile, to);
+  EXPECT_LE(message->nlmsg_len, kRouteMessageBytes);
+  const auto* body = static_cast<const rtmsg*>(mnl_nlmsg_get_payload(message));
+  EXPECT_EQ(body->rtm_family, AF_INET6);
+  EXPECT_EQ(body->rtm_dst_len, 128);
+  EXPECT_EQ(body->rtm_src_len, 128);
+  EXPECT_EQ(body->rtm_tos, 0x54);
+  const NetlinkAttributes attributes(message, sizeof(rtmsg));
+  EXPECT_EQ(AddressIn(attributes.Get(RTA_SRC)), profile.source);
+  EXPECT_EQ(AddressIn(attributes.Get(RTA_DST)), to.address);
+  EXPECT_EQ(attributes.U32(RTA_OIF), 4u) << "a scope is for link-local addresses";
+  EXPECT_EQ(attributes.U32(RTA_MARK), 5u);
+  EXPECT_EQ(attributes.U32(RTA_UID), 6u);
+  EXPECT_EQ(attributes.U16(RTA_SPORT), 2);
+  EXPECT_EQ(attributes.U16(RTA_DPORT), 8);
+}
+
+TEST(RouteMessages, AScopeIsTheInterfaceOfALinkLocalDestination) {
+  const Destination to = {.address = Ipv6("fe80::2"), .scope = 9, .udp_port = 8};
+  EXPECT_EQ(AskedInterface({}, to), 9u);
+  EXPECT_EQ(AskedInterface({.interface = 4}, to), 9u);
+  EXPECT_EQ(AskedInterface({.interface = 4}, {.address = to.address}), 4u);
+  EXPECT_EQ(AskedInterface({}, {.address = Ipv6("fec0::2"), .scope = 9}), 0u);
+  Room room;
+  const nlmsghdr* message = PutRouteQuestion(room.bytes.data(), 9, {}, to);
+  const NetlinkAttributes attributes(message, sizeof(rtmsg));
+  EXPECT_EQ(attributes.U32(RTA_OIF), 9u);
+  EXPECT_EQ(attributes.Get(RTA_SRC), nullptr);
+}
+
+TEST(RouteMessages, NeighbourUse) {
+  Room room;
+  for (const IpAddress& address : {IpAddress::FromIpv4(7), Ipv6("fe80::2")}) {
+    const nlmsghdr* message = PutNeighbourUse(room.bytes.data(), 3, address);
+    const auto* body = static_cast<const ndmsg*>(mnl_nlmsg_get_payload(message));
+    EXPECT_EQ(body->ndm_ifindex, 3);
+    EXPECT_EQ(body->ndm_flags, NTF_USE);
+    // What it asks for is what the kernel tells.
+    const std::optional<NeighbourMessage> told = ParseNeighbour(message);
+    ASSERT_TRUE(told);
+    EXPECT_EQ(told->address, address);
+    EXPECT_EQ(told->interface, 3u);
+  }
 }
 
 TEST(RouteMessages, AnswerWithEverything) {
@@ -67,14 +146,36 @@ TEST(RouteMessages, AnswerWithEverything) {
   EXPECT_EQ(answer.error, 0);
   EXPECT_EQ(answer.type, RTN_UNICAST);
   EXPECT_EQ(answer.interface, 3u);
-  EXPECT_EQ(answer.gateway, 4u);
-  EXPECT_EQ(answer.source, 5u);
+  EXPECT_EQ(answer.gateway, IpAddress::FromIpv4(4));
+  EXPECT_EQ(answer.source, IpAddress::FromIpv4(5));
   EXPECT_EQ(answer.mtu, 1300u);
   EXPECT_TRUE(answer.mtu_locked);
-  EXPECT_TRUE(answer.hop_limit);
+  EXPECT_EQ(answer.hop_limit, 9u);
   EXPECT_EQ(answer.expires_ms, 2500u);
   EXPECT_FALSE(answer.encapsulated);
   EXPECT_FALSE(answer.foreign_next_hop);
+}
+
+TEST(RouteMessages, AnIpv6Answer) {
+  Room room;
+  rtmsg* body;
+  nlmsghdr* message = PutRoute(&room, &body);
+  body->rtm_family = AF_INET6;
+  mnl_attr_put_u32(message, RTA_OIF, 3);
+  PutIpv6(message, RTA_PREFSRC, "fd00::1");
+  // Of two, as the kernel writes for a route with "src", the last one counts.
+  PutIpv6(message, RTA_PREFSRC, "fd00::9");
+  PutIpv6(message, RTA_GATEWAY, "fe80::2");
+  RouteAnswer answer = ParseRouteAnswer(message);
+  EXPECT_EQ(answer.gateway, Ipv6("fe80::2"));
+  EXPECT_EQ(answer.source, Ipv6("fd00::9"));
+  EXPECT_EQ(answer.mtu, 0u);
+  EXPECT_EQ(answer.hop_limit, 0u);
+  // An address of another length than the family's is none.
+  body->rtm_family = AF_INET;
+  answer = ParseRouteAnswer(message);
+  EXPECT_TRUE(answer.gateway.IsUnspecified());
+  EXPECT_TRUE(answer.source.IsUnspecified());
 }
 
 TEST(RouteMessages, EncapsulationAndForeignNextHop) {
@@ -111,6 +212,8 @@ TEST(RouteMessages, OtherFamiliesAreNotOurs) {
   message = PutNetlinkMessage(room.bytes.data(), RTM_NEWNEIGH, 0, &neighbour);
   neighbour->ndm_family = AF_INET6;
   mnl_attr_put_u32(message, NDA_DST, 1);
+  EXPECT_FALSE(ParseNeighbour(message)) << "too short an address";
+  neighbour->ndm_family = AF_BRIDGE;
   EXPECT_FALSE(ParseNeighbour(message));
   neighbour->ndm_family = AF_INET;
   EXPECT_TRUE(ParseNeighbour(message));
@@ -135,53 +238,6 @@ TEST(RouteMessages, RandomMessages) {
       ParseNeighbour(message);
     });
   }
-}
-
-// wext-core.c announces scans and associations so.
-TEST(RouteMessages, AWirelessEventIsNoNewsOfTheLink) {
-  NetlinkRoom<256> room;
-  ifinfomsg* body;
-  nlmsghdr* message = PutNetlinkMessage(room.bytes.data(), RTM_NEWLINK, 0, &body);
-  body->ifi_index = 7;
-  mnl_attr_put_strz(message, IFLA_IFNAME, "wlan0");
-  mnl_attr_put(message, IFLA_WIRELESS, 4, "scan");
-  EXPECT_FALSE(ParseLink(message));
-  mnl_attr_put_u32(message, IFLA_MTU, 1500);
-  ASSERT_TRUE(ParseLink(message));
-  EXPECT_EQ(ParseLink(message)->interface, 7u);
-}
-
-std::vector<uint8_t> FragmentationNeeded() {
-  std::vector<uint8_t> packet(sizeof(iphdr) + sizeof(icmphdr) + sizeof(iphdr));
-  iphdr outer{}, quoted{};
-  outer.version = quoted.version = 4;
-  outer.ihl = quoted.ihl = 5;
-  outer.protocol = IPPROTO_ICMP;
-  quoted.daddr = inet_addr("192.0.2.9");
-  icmphdr icmp{};
-  icmp.type = ICMP_DEST_UNREACH;
-  icmp.code = ICMP_FRAG_NEEDED;
-  std::memcpy(packet.data(), &outer, sizeof(outer));
-  std::memcpy(packet.data() + sizeof(outer), &icmp, sizeof(icmp));
-  std::memcpy(packet.data() + sizeof(outer) + sizeof(icmp), &quoted, sizeof(quoted));
-  return packet;
-}
-
-TEST(PathMtuWatch, QuotedDestination) {
-  const std::vector<uint8_t> packet = FragmentationNeeded();
-  EXPECT_EQ(QuotedDestination(packet), inet_addr("192.0.2.9"));
-  for (size_t length = 0; length < packet.size(); length++) {
-    EXPECT_FALSE(QuotedDestination({packet.data(), length})) << length;
-  }
-  std::vector<uint8_t> other = packet;
-  other[sizeof(iphdr) + 1] = ICMP_PORT_UNREACH;
-  EXPECT_FALSE(QuotedDestination(other));
-  other = packet;
-  other[0] = 0x4f;  // 60 bytes of header, of which only 20 are there
-  EXPECT_FALSE(QuotedDestination(other));
-  other = packet;
-  other[0] = 0x41;
-  EXPECT_FALSE(QuotedDestination(other));
 }
 
 }  // namespace
