@@ -14,9 +14,16 @@ namespace groupcast {
 namespace {
 
 constexpr size_t kResolveBatch = kMaxRecipients;
-constexpr size_t kLargestDatagram = 65507;
+constexpr size_t kLargestIpv4Datagram = 65507;
+constexpr size_t kLargestIpv6Datagram = 65527;
 
 bool HasBase(const iovec& part) { return part.iov_len == 0 || part.iov_base != nullptr; }
+
+// Also where the sum of the lengths would wrap around.
+bool IsTooLarge(const iovec& prepend, const iovec& shared, const iovec& append, size_t most) {
+  return prepend.iov_len > most || shared.iov_len > most || append.iov_len > most ||
+         prepend.iov_len + shared.iov_len + append.iov_len > most;
+}
 
 }  // namespace
 
@@ -27,7 +34,7 @@ EnginePath::Buffers& EnginePath::ThreadBuffers() {
   return buffers;
 }
 
-EnginePath::EnginePath(const EngineUse& use, const UdpSocket& socket, const giobuf& buf,
+EnginePath::EnginePath(const EngineUse& use, const UdpSocket& socket, const CallerBuffer& buf,
                        size_t recnum, bool nonblocking, int* gerrno)
     : use_(use),
       channel_(*use.channel()),
@@ -56,8 +63,30 @@ EnginePath::~EnginePath() {
 }
 
 size_t EnginePath::DatagramLen(uint32_t index) const {
-  const giovec& recipient = buf_.recinfo[index];
-  return recipient.giov_prepend.iov_len + buf_.shared.iov_len + recipient.giov_append.iov_len;
+  return buf_.Prepend(index).iov_len + buf_.shared().iov_len + buf_.Append(index).iov_len;
+}
+
+std::optional<Destination> EnginePath::DestinationOf(uint32_t index) const {
+  const sockaddr* address = buf_.Address(index);
+  if (!HasBase(buf_.Prepend(index)) || !HasBase(buf_.Append(index))) return {};
+  Destination to;
+  bool allowed;
+  if (address->sa_family == AF_INET) {
+    const auto& ipv4 = *reinterpret_cast<const sockaddr_in*>(address);
+    to = {.address = IpAddress::FromIpv4(ipv4.sin_addr.s_addr), .udp_port = ipv4.sin_port};
+    allowed = socket_.ipv4;
+  } else if (address->sa_family == AF_INET6 && buf_.address_len() == sizeof(sockaddr_in6)) {
+    const auto& ipv6 = *reinterpret_cast<const sockaddr_in6*>(address);
+    to = {.address = IpAddress::FromIpv6(ipv6.sin6_addr), .udp_port = ipv6.sin6_port};
+    if (to.address.IsLinkLocal()) to.scope = ipv6.sin6_scope_id;
+    allowed = to.address.IsIpv4()
+                  ? socket_.six && socket_.ipv4
+                  : socket_.ipv6 && !(socket_.flow_information && ipv6.sin6_flowinfo != 0);
+  } else {
+    return {};
+  }
+  if (!allowed || to.udp_port == 0) return {};
+  return to;
 }
 
 void EnginePath::ToKernel(uint32_t index, Counter reason, bool engine_before) {
@@ -82,22 +111,19 @@ size_t EnginePath::Send() {
     for (uint32_t i = 0; i < recipients; i++) Fail(i, EAGAIN);
     return 0;
   }
-  std::array<uint32_t, kResolveBatch> batch;
+  std::array<Recipient, kResolveBatch> batch;
   for (uint32_t next = 0; next < recipients;) {
     size_t n = 0;
     for (; next < recipients && n < batch.size(); next++) {
-      const giovec& recipient = buf_.recinfo[next];
-      const sockaddr_in& to = recipient.giov_dest;
-      // Whatever is wrong with a recipient, the kernel is asked to say so in its own words.
-      if (to.sin_family != AF_INET || to.sin_port == 0 || !HasBase(recipient.giov_prepend) ||
-          !HasBase(recipient.giov_append)) {
-        ToKernel(next, Counter::kKernelDestination, false);
-      } else if (recipient.giov_prepend.iov_len > kLargestDatagram ||
-                 recipient.giov_append.iov_len > kLargestDatagram ||
-                 buf_.shared.iov_len > kLargestDatagram || DatagramLen(next) > kLargestDatagram) {
+      const std::optional<Destination> to = DestinationOf(next);
+      if (!to) {
+        // An AF_INET6 socket's options can change that.
+        ToKernel(next, Counter::kKernelDestination, socket_.six);
+      } else if (IsTooLarge(buf_.Prepend(next), buf_.shared(), buf_.Append(next),
+                            to->address.IsIpv4() ? kLargestIpv4Datagram : kLargestIpv6Datagram)) {
         ToKernel(next, Counter::kKernelMtu, true);
       } else {
-        batch[n++] = next;
+        batch[n++] = {next, *to};
       }
     }
     Resolve({batch.data(), n});
@@ -112,18 +138,15 @@ size_t EnginePath::Send() {
 }
 
 // Answers for one batch; what is known and usable is staged for its lcore.
-void EnginePath::Resolve(std::span<const uint32_t> indices) {
-  if (indices.empty()) return;
+void EnginePath::Resolve(std::span<const Recipient> recipients) {
+  if (recipients.empty()) return;
   Resolver& resolver = use_.engine()->resolver();
   std::array<Destination, kResolveBatch> destinations;
   std::array<const Route*, kResolveBatch> found;
   std::array<Route, kResolveBatch> routes;
   std::array<bool, kResolveBatch> known;
-  const size_t n = indices.size();
-  for (size_t i = 0; i < n; i++) {
-    const sockaddr_in& to = buf_.recinfo[indices[i]].giov_dest;
-    destinations[i] = {.address = IpAddress::FromIpv4(to.sin_addr.s_addr), .udp_port = to.sin_port};
-  }
+  const size_t n = recipients.size();
+  for (size_t i = 0; i < n; i++) destinations[i] = recipients[i].to;
   const std::span<const Destination> asked(destinations.data(), n);
   bool all_known = false;
   for (int look = 0; look < 2 && !all_known; look++) {
@@ -148,23 +171,38 @@ void EnginePath::Resolve(std::span<const uint32_t> indices) {
   }
   for (size_t i = 0; i < n; i++) {
     if (known[i]) {
-      Place(indices[i], routes[i]);
+      Place(recipients[i], routes[i]);
     } else {
-      ToKernel(indices[i], Counter::kKernelRoutesFull, true);
+      ToKernel(recipients[i].index, Counter::kKernelRoutesFull, true);
     }
   }
 }
 
-void EnginePath::Place(uint32_t index, const Route& route) {
+// Neither fragmented nor refused by the kernel: ip_setup_cork() and ip6_setup_cork(), by which
+// *_PMTUDISC_PROBE and above look at the device only. What is larger the kernel fragments or
+// refuses.
+bool EnginePath::FitsMtu(const Recipient& recipient, const Route& route) const {
+  static_assert(IP_PMTUDISC_PROBE == IPV6_PMTUDISC_PROBE);
+  const bool ipv4 = recipient.to.address.IsIpv4();
+  const int discover = ipv4 ? socket_.mtu_discover : socket_.mtu_discover6;
+  return DatagramLen(recipient.index) + (ipv4 ? kIpv4Headers : kIpv6Headers) <=
+         (discover >= IP_PMTUDISC_PROBE ? route.device_mtu : route.path_mtu);
+}
+
+void EnginePath::Place(const Recipient& recipient, const Route& route) {
+  const uint32_t index = recipient.index;
   if (route.path == Route::Path::kKernel) {
     ToKernel(index, route.kernel_reason, route.engine_before);
     return;
   }
-  // ip_output.c: IP_PMTUDISC_PROBE and above look at the device only.
-  const bool device_only = socket_.mtu_discover >= IP_PMTUDISC_PROBE;
-  const uint32_t mtu = device_only ? route.device_mtu : route.path_mtu;
-  if (DatagramLen(index) + kIpv4Headers > mtu) {
+  if (!FitsMtu(recipient, route)) {
     ToKernel(index, Counter::kKernelMtu, true);
+    return;
+  }
+  // Whether the socket has a hop limit of its own can't be told, and it makes a difference.
+  if (!recipient.to.address.IsIpv4() && !socket_.own_hop_limit && route.hop_limit != 0 &&
+      route.hop_limit != socket_.hop_limit) {
+    ToKernel(index, Counter::kKernelSocket, true);
     return;
   }
   // Before the next hop: without carrier the kernel forgets its neighbours.
@@ -178,14 +216,11 @@ void EnginePath::Place(uint32_t index, const Route& route) {
     if (nonblocking_) {
       ToKernel(index, Counter::kKernelUnresolved, true);
     } else {
-      buffers_.unresolved.push_back(index);
+      buffers_.unresolved.push_back(recipient);
     }
     return;
   }
-  const bool dont_fragment = socket_.mtu_discover == IP_PMTUDISC_DO ||
-                             socket_.mtu_discover == IP_PMTUDISC_PROBE ||
-                             (socket_.mtu_discover == IP_PMTUDISC_WANT && !route.mtu_locked);
-  Stage(index, route, dont_fragment);
+  Stage(recipient, route);
 }
 
 // Recipients behind next hops without a MAC: each is waited for once per resolution (DESIGN 2.1).
@@ -195,11 +230,13 @@ void EnginePath::AwaitNextHops() {
   if (socket_.send_timeout_ns > 0) {
     resolve_wait_ns = std::min(resolve_wait_ns, socket_.send_timeout_ns);
   }
-  std::vector<uint32_t> waiting = std::move(buffers_.unresolved);
+  std::vector<Recipient> waiting = std::move(buffers_.unresolved);
   while (!waiting.empty()) {
     const uint64_t seen = resolver.Changes();
     if (use_.engine()->stopping()) {
-      for (const uint32_t index : waiting) ToKernel(index, Counter::kKernelStopped, true);
+      for (const Recipient& recipient : waiting) {
+        ToKernel(recipient.index, Counter::kKernelStopped, true);
+      }
       return;
     }
     buffers_.unresolved.clear();
@@ -219,24 +256,21 @@ void EnginePath::AwaitNextHops() {
 
 // Keeps those whose wait is not over, and returns when the first of them is; the others go by the
 // kernel.
-int64_t EnginePath::StillWaiting(std::vector<uint32_t>* waiting, int64_t now_ns,
+int64_t EnginePath::StillWaiting(std::vector<Recipient>* waiting, int64_t now_ns,
                                  int64_t resolve_wait_ns) {
   Resolver& resolver = use_.engine()->resolver();
   int64_t first_ns = INT64_MAX;
   size_t kept = 0;
   for (size_t i = 0; i < waiting->size(); i++) {
-    const uint32_t index = (*waiting)[i];
-    const sockaddr_in& to = buf_.recinfo[index].giov_dest;
-    const Destination destination = {.address = IpAddress::FromIpv4(to.sin_addr.s_addr),
-                                     .udp_port = to.sin_port};
+    const Recipient recipient = (*waiting)[i];
     const Route* found = nullptr;
     resolver.Online(use_.number());
-    resolver.Lookup(socket_.profile, {&destination, 1}, &found);
+    resolver.Lookup(socket_.profile, {&recipient.to, 1}, &found);
     const bool known = found != nullptr && found->path == Route::Path::kEngine;
     const Route route = known ? *found : Route{};
     resolver.Offline(use_.number());
     if (!known) {
-      (*waiting)[kept++] = index;  // changed meanwhile: the next round places it
+      (*waiting)[kept++] = recipient;  // changed meanwhile: the next round places it
       first_ns = std::min(first_ns, now_ns);
       continue;
     }
@@ -247,9 +281,9 @@ int64_t EnginePath::StillWaiting(std::vector<uint32_t>* waiting, int64_t now_ns,
       resolver.StartResolution(route.next_hop, route.next_hop_tag);
     }
     if (now_ns - since_ns >= resolve_wait_ns) {
-      ToKernel(index, Counter::kKernelUnresolved, true);
+      ToKernel(recipient.index, Counter::kKernelUnresolved, true);
     } else {
-      (*waiting)[kept++] = index;
+      (*waiting)[kept++] = recipient;
       first_ns = std::min(first_ns, since_ns + resolve_wait_ns);
     }
   }

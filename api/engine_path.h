@@ -3,10 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
-#include "api/groupcast/sendgroup.h"
+#include "api/caller_buffer.h"
 #include "api/seat.h"
 #include "api/udp_socket.h"
 
@@ -16,7 +17,7 @@ namespace groupcast {
 // posted to their lcores, and waited for. What the engine can't send ends in by_kernel().
 class EnginePath {
  public:
-  EnginePath(const EngineUse& use, const UdpSocket& socket, const giobuf& buf, size_t recnum,
+  EnginePath(const EngineUse& use, const UdpSocket& socket, const CallerBuffer& buf, size_t recnum,
              bool nonblocking, int* gerrno);
   ~EnginePath();
   EnginePath(const EnginePath&) = delete;
@@ -34,17 +35,21 @@ class EnginePath {
   void WouldBlock(std::span<const uint32_t> indices);
 
  private:
+  struct Recipient {
+    uint32_t index;  // in the call
+    Destination to;
+  };
   struct Staged {
-    uint32_t index;
+    Recipient recipient;
     uint32_t next_hop;
     uint16_t next_hop_tag;
     bool dont_fragment;
-    rte_be32_t source;
+    IpAddress source;
   };
   // Of this thread, reused between calls.
   struct Buffers {
     std::vector<std::vector<Staged>> staged;  // by port and lcore
-    std::vector<uint32_t> unresolved;
+    std::vector<Recipient> unresolved;
     std::vector<uint32_t> kernel;
     // For the kernel as well, but earlier datagrams to these may have gone by the engine.
     std::vector<uint32_t> switched;
@@ -53,16 +58,18 @@ class EnginePath {
   };
   static Buffers& ThreadBuffers();
 
-  void Resolve(std::span<const uint32_t> indices);
-  void Place(uint32_t index, const Route& route);
-  void Stage(uint32_t index, const Route& route, bool dont_fragment);
+  void Resolve(std::span<const Recipient> recipients);
+  void Place(const Recipient& recipient, const Route& route);
+  bool FitsMtu(const Recipient& recipient, const Route& route) const;
+  void Stage(const Recipient& recipient, const Route& route);
+  void WriteLine(const Staged& staged, HeaderLine* line) const;
   void Flush();
   void Post(uint16_t port, size_t lcore, std::vector<Staged>* staged);
   Request* Build(uint16_t port, size_t lcore, std::span<const Staged> staged, size_t private_len);
   uint8_t* PutPayload(uint16_t port);
-  PrivatePart PutPrivate(const giovec& recipient, uint8_t* bytes, uint32_t offset) const;
+  PrivatePart PutPrivate(uint32_t index, uint8_t* bytes, uint32_t offset) const;
   void AwaitNextHops();
-  int64_t StillWaiting(std::vector<uint32_t>* waiting, int64_t now_ns, int64_t resolve_wait_ns);
+  int64_t StillWaiting(std::vector<Recipient>* waiting, int64_t now_ns, int64_t resolve_wait_ns);
   // `engine_before`: earlier datagrams to it may have gone by the engine.
   void ToKernel(uint32_t index, Counter reason, bool engine_before);
   void Fail(uint32_t index, int error);
@@ -74,11 +81,14 @@ class EnginePath {
   // One step of waiting for the lcores; false when the time the socket allows is over.
   bool Wait();
   size_t DatagramLen(uint32_t index) const;
+  // Empty where the engine can't send as the kernel would: whatever is wrong with a recipient, the
+  // kernel is asked to say so in its own words.
+  std::optional<Destination> DestinationOf(uint32_t index) const;
 
   const EngineUse& use_;
   Channel& channel_;
   const UdpSocket& socket_;
-  const giobuf& buf_;
+  const CallerBuffer& buf_;
   size_t recnum_;
   bool nonblocking_;
   int* gerrno_;

@@ -32,16 +32,40 @@ void Nap(int64_t ns) {
 
 }  // namespace
 
-void EnginePath::Stage(uint32_t index, const Route& route, bool dont_fragment) {
+void EnginePath::Stage(const Recipient& recipient, const Route& route) {
   const Engine& engine = *use_.engine();
-  const sockaddr_in& to = buf_.recinfo[index].giov_dest;
-  const size_t lcore =
-      engine.LcoreOf(route.port, IpAddress::FromIpv4(to.sin_addr.s_addr), to.sin_port);
+  const Destination& to = recipient.to;
+  const size_t lcore = engine.LcoreOf(route.port, to.address, to.udp_port);
   std::vector<Staged>& staged = buffers_.staged[route.port * engine.lcores() + lcore];
-  const rte_be32_t source =
-      socket_.sender.source != 0 ? socket_.sender.source : route.source.Ipv4();
-  staged.push_back({index, route.next_hop, route.next_hop_tag, dont_fragment, source});
+  // Of IPv4 only.
+  const bool dont_fragment = socket_.mtu_discover == IP_PMTUDISC_DO ||
+                             socket_.mtu_discover == IP_PMTUDISC_PROBE ||
+                             (socket_.mtu_discover == IP_PMTUDISC_WANT && !route.mtu_locked);
+  staged.push_back({recipient, route.next_hop, route.next_hop_tag, dont_fragment,
+                    socket_.source.IsUnspecified() ? route.source : socket_.source});
   if (staged.size() == kMaxRecipients) Post(route.port, lcore, &staged);
+}
+
+void EnginePath::WriteLine(const Staged& staged, HeaderLine* line) const {
+  const Destination& to = staged.recipient.to;
+  if (to.address.IsIpv4()) {
+    WriteIpv4Line({.source = staged.source.Ipv4(),
+                   .source_port = socket_.source_port,
+                   .ttl = socket_.ttl,
+                   .tos = socket_.tos,
+                   .dont_fragment = staged.dont_fragment},
+                  to.address.Ipv4(), to.udp_port, line);
+  } else {
+    WriteIpv6Line({.source = staged.source,
+                   .source_port = socket_.source_port,
+                   .hop_limit = socket_.hop_limit,
+                   .traffic_class = socket_.traffic_class,
+                   .flow_label = FlowLabel(socket_.flow_labels, staged.source, socket_.source_port,
+                                           to.address, to.udp_port)},
+                  to.address, to.udp_port, line);
+  }
+  line->next_hop = staged.next_hop;
+  line->next_hop_tag = staged.next_hop_tag;
 }
 
 void EnginePath::Flush() {
@@ -56,13 +80,13 @@ void EnginePath::Flush() {
 uint8_t* EnginePath::PutPayload(uint16_t port) {
   uint8_t*& payload = buffers_.payloads[port];
   if (payload != nullptr) return payload;
-  payload = channel_.AllocatePayload(port, static_cast<uint32_t>(buf_.shared.iov_len));
+  payload = channel_.AllocatePayload(port, static_cast<uint32_t>(buf_.shared().iov_len));
   if (payload == nullptr) return nullptr;
-  std::memcpy(payload, buf_.shared.iov_base, buf_.shared.iov_len);
-  if (!summed_) payload_sum_ = SumBytes(payload, buf_.shared.iov_len);
+  std::memcpy(payload, buf_.shared().iov_base, buf_.shared().iov_len);
+  if (!summed_) payload_sum_ = SumBytes(payload, buf_.shared().iov_len);
   summed_ = true;
   use_.seat().counters.Add(Counter::kPayloadCopies);
-  use_.seat().counters.Add(Counter::kPayloadBytesCopied, buf_.shared.iov_len);
+  use_.seat().counters.Add(Counter::kPayloadBytesCopied, buf_.shared().iov_len);
   return payload;
 }
 
@@ -74,7 +98,7 @@ void EnginePath::Post(uint16_t port, size_t lcore, std::vector<Staged>* staged) 
         channel_.MostPrivate(port, lcore, ShapeOf(left.size(), SIZE_MAX)) / 2;
     size_t n = 0, private_len = 0;
     for (; n < left.size(); n++) {
-      const size_t len = DatagramLen(left[n].index) - buf_.shared.iov_len;
+      const size_t len = DatagramLen(left[n].recipient.index) - buf_.shared().iov_len;
       if (n > 0 && private_len + len > most_private) break;
       private_len += len;
     }
@@ -82,9 +106,9 @@ void EnginePath::Post(uint16_t port, size_t lcore, std::vector<Staged>* staged) 
     if (request == nullptr) {
       for (const Staged& s : left) {
         if (use_.engine()->stopping()) {
-          ToKernel(s.index, Counter::kKernelStopped, true);
+          ToKernel(s.recipient.index, Counter::kKernelStopped, true);
         } else {
-          Fail(s.index, EAGAIN);
+          Fail(s.recipient.index, EAGAIN);
         }
       }
       break;
@@ -96,9 +120,9 @@ void EnginePath::Post(uint16_t port, size_t lcore, std::vector<Staged>* staged) 
 }
 
 // The private bytes of one recipient, copied behind `bytes` + `offset`.
-PrivatePart EnginePath::PutPrivate(const giovec& recipient, uint8_t* bytes, uint32_t offset) const {
-  const iovec& prepend = recipient.giov_prepend;
-  const iovec& append = recipient.giov_append;
+PrivatePart EnginePath::PutPrivate(uint32_t index, uint8_t* bytes, uint32_t offset) const {
+  const iovec& prepend = buf_.Prepend(index);
+  const iovec& append = buf_.Append(index);
   PrivatePart part{offset, static_cast<uint16_t>(prepend.iov_len),
                    static_cast<uint16_t>(append.iov_len), 0};
   uint8_t* at = bytes + offset;
@@ -110,7 +134,7 @@ PrivatePart EnginePath::PutPrivate(const giovec& recipient, uint8_t* bytes, uint
   if (append.iov_len > 0) {
     std::memcpy(at, append.iov_base, append.iov_len);
     const uint16_t sum = SumBytes(at, append.iov_len);
-    part.sum = FoldSum(uint32_t{part.sum} + SumAt(sum, prepend.iov_len + buf_.shared.iov_len));
+    part.sum = FoldSum(uint32_t{part.sum} + SumAt(sum, prepend.iov_len + buf_.shared().iov_len));
   }
   return part;
 }
@@ -119,7 +143,7 @@ PrivatePart EnginePath::PutPrivate(const giovec& recipient, uint8_t* bytes, uint
 Request* EnginePath::Build(uint16_t port, size_t lcore, std::span<const Staged> staged,
                            size_t private_len) {
   const size_t n = staged.size();
-  const bool needs_payload = buf_.shared.iov_len > 0;
+  const bool needs_payload = buf_.shared().iov_len > 0;
   uint8_t* payload = nullptr;
   Request* request = nullptr;
   while ((needs_payload && (payload = PutPayload(port)) == nullptr) ||
@@ -134,7 +158,7 @@ Request* EnginePath::Build(uint16_t port, size_t lcore, std::span<const Staged> 
   request->nobody_waits.store(nonblocking_, std::memory_order_relaxed);
   request->socket_cookie = socket_.cookie;
   request->call = call_;
-  request->payload_len = static_cast<uint32_t>(buf_.shared.iov_len);
+  request->payload_len = static_cast<uint32_t>(buf_.shared().iov_len);
   request->payload_sum = payload_sum_;
   if (payload != nullptr) {
     request->own_segment = {payload, channel_.PayloadIova(port, payload), request->payload_len};
@@ -143,25 +167,21 @@ Request* EnginePath::Build(uint16_t port, size_t lcore, std::span<const Staged> 
     request->payload_holds = Arena::Holds(payload);
     Arena::Hold(payload);
   }
+  request->bytes = request->payload_len * n + private_len;
   uint32_t offset = 0;
   for (size_t i = 0; i < n; i++) {
-    const giovec& recipient = buf_.recinfo[staged[i].index];
+    const uint32_t index = staged[i].recipient.index;
     if (private_len > 0) {
-      request->own_privates[i] = PutPrivate(recipient, request->own_private_bytes, offset);
-      offset +=
-          static_cast<uint32_t>(recipient.giov_prepend.iov_len + recipient.giov_append.iov_len);
+      request->own_privates[i] = PutPrivate(index, request->own_private_bytes, offset);
+      offset += uint32_t{request->own_privates[i].prepend_len} +
+                request->own_privates[i].append_len;
     }
     HeaderLine& line = request->own_lines[i];
-    Ipv4Sender sender = socket_.sender;
-    sender.source = staged[i].source;
-    sender.dont_fragment = staged[i].dont_fragment;
-    WriteIpv4Line(sender, recipient.giov_dest.sin_addr.s_addr, recipient.giov_dest.sin_port, &line);
-    line.next_hop = staged[i].next_hop;
-    line.next_hop_tag = staged[i].next_hop_tag;
-    request->indices[i] = staged[i].index;
-    if (gerrno_ != nullptr) gerrno_[staged[i].index] = 0;
+    WriteLine(staged[i], &line);
+    request->bytes += IpUdpLen(line);
+    request->indices[i] = index;
+    if (gerrno_ != nullptr) gerrno_[index] = 0;
   }
-  request->bytes = (buf_.shared.iov_len + kIpv4Headers) * n + private_len;
   if (!channel_.Post(lcore, request)) {
     Channel::Discard(request);
     return nullptr;

@@ -23,21 +23,22 @@ size_t PutIovec(const iovec& part, iovec* at) {
 
 // `index_of`: place in the call of the i-th recipient to send to.
 template <typename IndexOf>
-size_t Send(int sd, const giobuf& buf, size_t count, IndexOf index_of, int flags, int* gerrno) {
+size_t Send(int sd, const CallerBuffer& buf, size_t count, IndexOf index_of, int flags,
+            int* gerrno) {
   std::array<mmsghdr, kBatch> messages;
   std::array<std::array<iovec, 3>, kBatch> parts;
   size_t sent = 0, errors = 0, would_block = 0;
   for (size_t done = 0; done < count;) {
     const size_t n = std::min(kBatch, count - done);
     for (size_t i = 0; i < n; i++) {
-      const giovec& recipient = buf.recinfo[index_of(done + i)];
-      size_t used = PutIovec(recipient.giov_prepend, parts[i].data());
-      used += PutIovec(buf.shared, parts[i].data() + used);
-      used += PutIovec(recipient.giov_append, parts[i].data() + used);
+      const size_t index = index_of(done + i);
+      size_t used = PutIovec(buf.Prepend(index), parts[i].data());
+      used += PutIovec(buf.shared(), parts[i].data() + used);
+      used += PutIovec(buf.Append(index), parts[i].data() + used);
       msghdr& header = messages[i].msg_hdr;
       header = msghdr{};
-      header.msg_name = const_cast<sockaddr_in*>(&recipient.giov_dest);
-      header.msg_namelen = sizeof(recipient.giov_dest);
+      header.msg_name = const_cast<sockaddr*>(buf.Address(index));
+      header.msg_namelen = buf.address_len();
       header.msg_iov = parts[i].data();
       header.msg_iovlen = used;
     }
@@ -76,12 +77,12 @@ size_t Send(int sd, const giobuf& buf, size_t count, IndexOf index_of, int flags
 
 }  // namespace
 
-size_t SendByKernel(int sd, const giobuf& buf, size_t recnum, int flags, int* gerrno) {
+size_t SendByKernel(int sd, const CallerBuffer& buf, size_t recnum, int flags, int* gerrno) {
   return Send(
       sd, buf, recnum, [](size_t i) { return i; }, flags, gerrno);
 }
 
-size_t SendByKernel(int sd, const giobuf& buf, std::span<const uint32_t> indices, int flags,
+size_t SendByKernel(int sd, const CallerBuffer& buf, std::span<const uint32_t> indices, int flags,
                     int* gerrno) {
   return Send(
       sd, buf, indices.size(), [&](size_t i) { return indices[i]; }, flags, gerrno);

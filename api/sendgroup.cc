@@ -9,6 +9,7 @@
 #include <new>
 #include <span>
 
+#include "api/caller_buffer.h"
 #include "api/engine_path.h"
 #include "api/kernel_path.h"
 #include "api/seat.h"
@@ -30,22 +31,22 @@ class CancellationOff {
 };
 
 // errno of a call that fails altogether, or 0.
-int CheckCall(const giobuf* buf, size_t recnum, int flags) {
+int CheckCall(const CallerBuffer& buf, size_t recnum, int flags) {
   if ((flags & MSG_OOB) != 0) return EOPNOTSUPP;
   if (recnum > INT_MAX) return EINVAL;
-  if (buf == nullptr) return EFAULT;
-  if (buf->shared.iov_len > 0 && buf->shared.iov_base == nullptr) return EFAULT;
+  if (buf.IsNull()) return EFAULT;
+  if (buf.shared().iov_len > 0 && buf.shared().iov_base == nullptr) return EFAULT;
   return 0;
 }
 
-size_t AllByKernel(int sd, const giobuf& buf, size_t recnum, int flags, int* gerrno,
+size_t AllByKernel(int sd, const CallerBuffer& buf, size_t recnum, int flags, int* gerrno,
                    Counter reason) {
   CountHere(reason, recnum);
   return SendByKernel(sd, buf, recnum, flags, gerrno);
 }
 
 // The whole call by the kernel although an engine is attached: not before what went by the engine.
-size_t InsteadByKernel(int sd, EngineUse* use, const UdpSocket& socket, const giobuf& buf,
+size_t InsteadByKernel(int sd, EngineUse* use, const UdpSocket& socket, const CallerBuffer& buf,
                        size_t recnum, int flags, int* gerrno, Counter reason) {
   const bool nonblocking = socket.nonblocking || (flags & MSG_DONTWAIT) != 0;
   const bool in_order = EnginePath(*use, socket, buf, 0, nonblocking, nullptr).AwaitEarlier();
@@ -57,8 +58,8 @@ size_t InsteadByKernel(int sd, EngineUse* use, const UdpSocket& socket, const gi
   return 0;
 }
 
-size_t SendByEngine(int sd, EngineUse* use, UdpSocket& socket, const giobuf& buf, size_t recnum,
-                    int flags, int* gerrno) {
+size_t SendByEngine(int sd, EngineUse* use, UdpSocket& socket, const CallerBuffer& buf,
+                    size_t recnum, int flags, int* gerrno) {
   const auto instead = [&](Counter reason) {
     return InsteadByKernel(sd, use, socket, buf, recnum, flags, gerrno, reason);
   };
@@ -88,11 +89,8 @@ size_t SendByEngine(int sd, EngineUse* use, UdpSocket& socket, const giobuf& buf
   return by_engine + (by_kernel.empty() ? 0 : SendByKernel(sd, buf, by_kernel, flags, gerrno));
 }
 
-}  // namespace
-}  // namespace groupcast
-
-int sendgroup(int sd, giobuf* buf, size_t recnum, int flags, int* gerrno) try {
-  using namespace groupcast;
+// Both calls: they differ in the structure of `buf` only.
+int Call(int sd, const CallerBuffer& buf, size_t recnum, int flags, int* gerrno) try {
   const int errno_before = errno;
   const CancellationOff cancellation_off;
   EngineUse use;
@@ -114,14 +112,25 @@ int sendgroup(int sd, giobuf* buf, size_t recnum, int flags, int* gerrno) try {
   if (recnum > 0) {
     CountHere(Counter::kGroupcasts, 1);
     CountHere(Counter::kRecipients, recnum);
-    sent = socket != nullptr ? SendByEngine(sd, &use, *socket, *buf, recnum, flags, gerrno)
-                             : AllByKernel(sd, *buf, recnum, flags, gerrno, use.kernel_reason());
+    sent = socket != nullptr ? SendByEngine(sd, &use, *socket, buf, recnum, flags, gerrno)
+                             : AllByKernel(sd, buf, recnum, flags, gerrno, use.kernel_reason());
   }
   errno = errno_before;
   return static_cast<int>(sent);
 } catch (const std::bad_alloc&) {
   errno = ENOMEM;
   return -1;
+}
+
+}  // namespace
+}  // namespace groupcast
+
+int sendgroup(int sd, giobuf* buf, size_t recnum, int flags, int* gerrno) {
+  return groupcast::Call(sd, groupcast::CallerBuffer(buf), recnum, flags, gerrno);
+}
+
+int sendgroup6(int sd, giobuf6* buf, size_t recnum, int flags, int* gerrno) {
+  return groupcast::Call(sd, groupcast::CallerBuffer(buf), recnum, flags, gerrno);
 }
 
 int groupcast_refresh(int sd) {

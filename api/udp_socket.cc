@@ -2,7 +2,9 @@
 // Copyright (c) 2026 the Groupcast authors
 #include "api/udp_socket.h"
 
+#include <absl/hash/hash.h>
 #include <fcntl.h>
+#include <linux/in6.h>
 #include <linux/net_tstamp.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
@@ -21,6 +23,9 @@ namespace groupcast {
 namespace {
 
 constexpr int64_t kReadAgainNs = 10'000'000;
+constexpr int kDefaultPreferences = IPV6_PREFER_SRC_PUBTMP_DEFAULT | IPV6_PREFER_SRC_HOME;
+constexpr uint32_t kFlowLabelMask = 0xfffff;
+constexpr uint32_t kStatelessFlowLabel = 0x80000;
 
 std::atomic<uint32_t> refreshes{0};
 
@@ -30,10 +35,11 @@ int Option(int sd, int level, int name, int absent = 0) {
   return getsockopt(sd, level, name, &value, &len) == 0 ? value : absent;
 }
 
-bool HasIpOptions(int sd) {
-  std::array<uint8_t, 40> options;
-  socklen_t len = options.size();
-  return getsockopt(sd, IPPROTO_IP, IP_OPTIONS, options.data(), &len) == 0 && len > 0;
+// Whether there are IP options, or IPv6 extension headers, of that name.
+bool HasHeaders(int sd, int level, int name) {
+  std::array<uint8_t, 40> bytes;
+  socklen_t len = bytes.size();
+  return getsockopt(sd, level, name, bytes.data(), &len) == 0 && len > 0;
 }
 
 bool HasTransmitTime(int sd) {
@@ -56,7 +62,46 @@ bool NeedsKernel(int sd) {
          Option(sd, IPPROTO_UDP, UDP_ENCAP) != 0 || Option(sd, SOL_SOCKET, SO_NO_CHECK) != 0 ||
          Option(sd, SOL_SOCKET, SO_DONTROUTE) != 0 || Option(sd, IPPROTO_IP, IP_TRANSPARENT) != 0 ||
          Option(sd, IPPROTO_IP, IP_UNICAST_IF) != 0 ||
-         Option(sd, SOL_SOCKET, SO_TIMESTAMPING) != 0 || HasIpOptions(sd) || HasTransmitTime(sd);
+         Option(sd, SOL_SOCKET, SO_TIMESTAMPING) != 0 || HasHeaders(sd, IPPROTO_IP, IP_OPTIONS) ||
+         HasTransmitTime(sd);
+}
+
+bool NeedsKernel6(int sd) {
+  return Option(sd, IPPROTO_UDP, UDP_NO_CHECK6_TX) != 0 ||
+         Option(sd, IPPROTO_IPV6, IPV6_UNICAST_IF) != 0 ||
+         HasHeaders(sd, IPPROTO_IPV6, IPV6_HOPOPTS) || HasHeaders(sd, IPPROTO_IPV6, IPV6_RTHDR) ||
+         HasHeaders(sd, IPPROTO_IPV6, IPV6_RTHDRDSTOPTS) ||
+         HasHeaders(sd, IPPROTO_IPV6, IPV6_DSTOPTS);
+}
+
+// ip6_make_flowlabel().
+FlowLabels FlowLabelsOf(int sd, const Ipv6Settings& settings) {
+  enum { kOff, kOnByDefault, kOffByDefault, kForced };
+  const int automatic = settings.AutoFlowLabels();
+  if (automatic == kOff) return FlowLabels::kNone;
+  if (automatic != kForced && Option(sd, IPPROTO_IPV6, IPV6_AUTOFLOWLABEL) == 0) {
+    return FlowLabels::kNone;
+  }
+  return settings.FlowLabelStateRanges() ? FlowLabels::kAutomaticStateless : FlowLabels::kAutomatic;
+}
+
+// What only datagrams to IPv6 destinations need, and which destinations there may be.
+void Read6(int sd, bool connected, const Ipv6Settings& settings, UdpSocket* socket) {
+  const bool any = socket->source == IpAddress{};
+  const bool default_source =
+      !any || Option(sd, IPPROTO_IPV6, IPV6_ADDR_PREFERENCES, kDefaultPreferences) ==
+                  kDefaultPreferences;
+  socket->ipv4 = (any || socket->source.IsIpv4()) && Option(sd, IPPROTO_IPV6, IPV6_V6ONLY) == 0;
+  socket->ipv6 = !socket->source.IsIpv4() && default_source && !NeedsKernel6(sd);
+  socket->watch_errors |= Option(sd, IPPROTO_IPV6, IPV6_RECVERR) != 0;
+  socket->mtu_discover6 = Option(sd, IPPROTO_IPV6, IPV6_MTU_DISCOVER);
+  socket->traffic_class = static_cast<uint8_t>(Option(sd, IPPROTO_IPV6, IPV6_TCLASS));
+  socket->flow_information = Option(sd, IPPROTO_IPV6, IPV6_FLOWINFO_SEND) != 0;
+  socket->flow_labels = FlowLabelsOf(sd, settings);
+  // The kernel does not say that none was set: it tells what it would use, which is that of the
+  // peer's route, or net.ipv6.conf.all.hop_limit.
+  socket->hop_limit = static_cast<uint8_t>(Option(sd, IPPROTO_IPV6, IPV6_UNICAST_HOPS));
+  socket->own_hop_limit = !connected && socket->hop_limit != settings.HopLimit();
 }
 
 // SHUT_WR alone shows nowhere.
@@ -66,14 +111,19 @@ bool IsShutDown(int sd) {
 }
 
 void Read(int sd, Engine* engine, UdpSocket* socket) {
-  sockaddr_in local{};
-  socklen_t len = sizeof(local);
   RouteProfile route;
-  if (getsockname(sd, reinterpret_cast<sockaddr*>(&local), &len) == 0) {
-    route.source = IpAddress::FromIpv4(local.sin_addr.s_addr);
-    route.source_port = local.sin_port;
+  sockaddr_in6 local{};
+  socklen_t len = sizeof(local);
+  getsockname(sd, reinterpret_cast<sockaddr*>(&local), &len);
+  socket->six = local.sin6_family == AF_INET6;
+  if (socket->six) {
+    socket->source = IpAddress::FromIpv6(local.sin6_addr);
+  } else {
+    socket->source =
+        IpAddress::FromIpv4(reinterpret_cast<const sockaddr_in&>(local).sin_addr.s_addr);
   }
-  sockaddr_in peer;
+  socket->source_port = local.sin6_port;  // where sockaddr_in has it, too
+  sockaddr_in6 peer;
   len = sizeof(peer);
   const bool connected = getpeername(sd, reinterpret_cast<sockaddr*>(&peer), &len) == 0;
   struct stat status {};
@@ -81,18 +131,24 @@ void Read(int sd, Engine* engine, UdpSocket* socket) {
   route.uid = status.st_uid;
   route.mark = static_cast<uint32_t>(Option(sd, SOL_SOCKET, SO_MARK));
   route.interface = static_cast<uint32_t>(Option(sd, SOL_SOCKET, SO_BINDTOIFINDEX));
-  route.tos = static_cast<uint8_t>(Option(sd, IPPROTO_IP, IP_TOS));
   socket->watch_errors = connected || Option(sd, IPPROTO_IP, IP_RECVERR) != 0;
   socket->nonblocking = (fcntl(sd, F_GETFL) & O_NONBLOCK) != 0;
-  socket->mtu_discover = Option(sd, IPPROTO_IP, IP_MTU_DISCOVER);
   socket->send_timeout_ns = SendTimeoutNs(sd);
   socket->send_buffer = static_cast<uint64_t>(Option(sd, SOL_SOCKET, SO_SNDBUF));
-  socket->sender.source = local.sin_addr.s_addr;
-  socket->sender.source_port = route.source_port;
-  socket->sender.ttl = static_cast<uint8_t>(Option(sd, IPPROTO_IP, IP_TTL));
-  socket->sender.tos = route.tos;
+  socket->mtu_discover = Option(sd, IPPROTO_IP, IP_MTU_DISCOVER);
+  socket->ttl = static_cast<uint8_t>(Option(sd, IPPROTO_IP, IP_TTL));
+  socket->tos = static_cast<uint8_t>(Option(sd, IPPROTO_IP, IP_TOS));
+  if (socket->six) {
+    Read6(sd, connected, engine->ipv6_settings(), socket);
+  } else {
+    socket->ipv4 = local.sin6_family == AF_INET;
+  }
+  route.source = socket->source.IsUnspecified() ? IpAddress{} : socket->source;
+  route.source_port = socket->source_port;
+  route.tos = socket->tos;
+  route.traffic_class = socket->traffic_class;
   // An unbound socket is bound by the kernel on the call that sends first; the next call sees it.
-  socket->kernel_only = Option(sd, SOL_SOCKET, SO_DOMAIN) != AF_INET || route.source_port == 0 ||
+  socket->kernel_only = !(socket->ipv4 || socket->ipv6) || route.source_port == 0 ||
                         NetnsCookie(sd) != engine->netns_cookie() ||
                         !engine->MayBindTo(route.interface) || NeedsKernel(sd) || IsShutDown(sd);
   if (!socket->kernel_only) socket->profile = engine->resolver().Intern(route);
@@ -107,6 +163,15 @@ struct Entry {
 thread_local std::array<Entry, 16> entries;
 
 }  // namespace
+
+uint32_t FlowLabel(FlowLabels kind, const IpAddress& source, rte_be16_t source_port,
+                   const IpAddress& destination, rte_be16_t udp_port) {
+  if (kind == FlowLabels::kNone) return 0;
+  // Seeded differently in each process.
+  const auto hash = static_cast<uint32_t>(
+      absl::HashOf(source, source_port, destination, udp_port) & kFlowLabelMask);
+  return kind == FlowLabels::kAutomaticStateless ? hash | kStatelessFlowLabel : hash;
+}
 
 UdpSocket* ReadSocket(int sd, Engine* engine) {
   uint64_t cookie = 0;

@@ -3,8 +3,8 @@
 //
 // sendgroup(): one shared payload to a whole group of UDP recipients in one call, with private data
 // before and behind it for each recipient. The call, its structures and their names are those of
-// "Group Unicast for the Real World" (Karsten et al., NOSSDAV 2008, section 3). For C and C++;
-// needs nothing else of Groupcast.
+// "Group Unicast for the Real World" (Karsten et al., NOSSDAV 2008, section 3). sendgroup6() is the
+// same for AF_INET6 sockets. For C and C++; needs nothing else of Groupcast.
 //
 //   #include <groupcast/sendgroup.h>
 //
@@ -45,9 +45,22 @@ struct giobuf {
   struct giovec recinfo[1];
 };
 
+// The same with IPv6 addresses, for sendgroup6(). Zero what you do not set, as for sendmsg():
+// sin6_scope_id names an interface, and sin6_flowinfo may mean something (IPV6_FLOWINFO_SEND).
+struct giovec6 {
+  struct sockaddr_in6 giov_dest;
+  struct iovec giov_prepend;
+  struct iovec giov_append;
+};
+struct giobuf6 {
+  struct iovec shared;
+  struct giovec6 recinfo[1];
+};
+
 // Sends prepend + shared + append to each of `recnum` recipients as one UDP datagram each, from
-// `sd`, an ordinary UDP socket (AF_INET): source address and port, TTL, TOS and don't-fragment are
-// what sendmsg() on it would use.
+// `sd`, an ordinary UDP socket: source address and port, TTL, TOS and don't-fragment are what
+// sendmsg() on it would use. On an AF_INET6 socket the call is as sendmsg() with AF_INET addresses:
+// unless IPV6_V6ONLY is set they are reached, by IPv4.
 //
 // Ownership: everything is read before the call returns, on the calling thread, and nothing is
 //   referenced afterwards, for success and for failure.
@@ -97,6 +110,35 @@ struct giobuf {
 // non-blocking calls before they get EAGAIN. 128 threads at a time use the engine; others the
 // kernel. In a forked child the engine counts as not attached.
 GROUPCAST_API int sendgroup(int sd, struct giobuf* buf, size_t recnum, int flags, int* gerrno);
+
+// sendgroup() with IPv6 addresses, from an AF_INET6 socket. Ownership, threads, blocking, order,
+// socket options, flags, limits, results and the errors of the whole call are sendgroup()'s.
+//
+// Addresses: a link-local destination (fe80::/10) needs sin6_scope_id, the number of an interface,
+//   unless the socket is bound to one (SO_BINDTODEVICE); else the kernel takes the first interface
+//   that has a route. Of other unicast destinations sin6_scope_id is ignored. An IPv4-mapped one
+//   (::ffff:0:0/96) is reached by IPv4 as sendgroup() would, with the socket's IPv4 options
+//   (IP_TTL, IP_TOS, IP_MTU_DISCOVER), unless IPV6_V6ONLY is set. :: is this host.
+// Sizes: at most 65,527 bytes (mapped: 65,507). What is over the path MTU the kernel fragments,
+//   unless IPV6_DONTFRAG is set or IPV6_MTU_DISCOVER is IPV6_PMTUDISC_DO, _PROBE or _INTERFACE.
+//
+// Where a recipient's error differs from sendgroup()'s, it is again what sendmsg() says:
+//   EDESTADDRREQ giov_dest is AF_UNSPEC (on a connected socket: sent to its peer).
+//   EINVAL       giov_dest is of an unknown family; port 0; or a blackhole route.
+//   EAFNOSUPPORT `sd` is an AF_INET socket; or it is bound to a mapped address, and the destination
+//                is none. (AF_INET in giov_dest is as for sendgroup(), on either kind of socket.)
+//   EMSGSIZE     over the sizes above.
+//   ENETUNREACH  no route; a link-local destination whose sin6_scope_id names no interface; a
+//   mapped
+//                destination with IPV6_V6ONLY, or from a socket that is bound to an IPv6 address.
+//
+// By the engine, the automatic flow label (IPV6_AUTOFLOWLABEL, net.ipv6.auto_flowlabels) is another
+// hash of the flow's addresses and ports than the kernel's. These options send by the kernel: IPv6
+// extension headers, IPV6_UNICAST_IF, IPV6_TRANSPARENT, UDP_NO_CHECK6_TX; for some recipients
+// IPV6_ADDR_PREFERENCES (from an unbound address) and IPV6_FLOWINFO_SEND (with sin6_flowinfo). Two
+// that the kernel tells nobody are not followed by the engine: IPV6_MTU and the interface of
+// IPV6_PKTINFO as a socket option.
+GROUPCAST_API int sendgroup6(int sd, struct giobuf6* buf, size_t recnum, int flags, int* gerrno);
 
 // Starts the engine of this process as the YAML file says. Returns 0, or -1 with errno and a text
 // in groupcast_last_error(); then nothing is left started.

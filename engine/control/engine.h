@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "engine/control/config.h"
+#include "engine/control/ipv6_settings.h"
 #include "engine/control/mempools.h"
 #include "engine/control/port_setup.h"
 #include "engine/control/resolver.h"
@@ -41,6 +42,7 @@ class Engine {
   Channel* ChannelOf(uint32_t number);
 
   Resolver& resolver() { return *resolver_; }
+  const Ipv6Settings& ipv6_settings() const { return ipv6_settings_; }
   const EngineConfig& config() const { return config_; }
   uint32_t instance() const { return instance_; }  // differs for each engine of the process; not 0
   uint64_t netns_cookie() const { return netns_cookie_; }
@@ -77,6 +79,7 @@ class Engine {
   EngineConfig config_;
   uint32_t instance_ = 0;  // makes names of DPDK objects unique
   uint64_t netns_cookie_ = 0;
+  const Ipv6Settings ipv6_settings_;
   std::vector<std::unique_ptr<PortSetup>> ports_;
   std::unique_ptr<Resolver> resolver_;
   std::vector<Lcore> lcores_;

@@ -64,43 +64,50 @@ std::string Pattern(size_t length, unsigned seed) {
   return bytes;
 }
 
-Groupcast& Groupcast::Add(const sockaddr_in& to, std::string prepend, std::string append) {
+template <typename Call>
+BasicGroupcast<Call>& BasicGroupcast<Call>::Add(const Address& to, std::string prepend,
+                                                std::string append) {
   recipients_.push_back({to, std::move(prepend), std::move(append)});
   storage_.clear();
   return *this;
 }
 
-Groupcast& Groupcast::AddRange(uint32_t first, size_t count, uint16_t udp_port) {
+template <typename Call>
+BasicGroupcast<Call>& BasicGroupcast<Call>::AddRange(
+    uint32_t first, size_t count, uint16_t udp_port) requires std::same_as<Address, sockaddr_in> {
   for (size_t i = 0; i < count; i++) Add(Endpoint(first + static_cast<uint32_t>(i), udp_port));
   return *this;
 }
 
-giobuf* Groupcast::buf() {
+template <typename Call>
+typename Call::Buffer* BasicGroupcast<Call>::buf() {
   if (storage_.empty()) {
-    storage_.resize(sizeof(giobuf) + recipients_.size() * sizeof(giovec));
-    auto* made = reinterpret_cast<giobuf*>(storage_.data());
+    storage_.resize(sizeof(Buffer) + recipients_.size() * sizeof(Recipient));
+    auto* made = reinterpret_cast<Buffer*>(storage_.data());
     made->shared = {shared_.data(), shared_.size()};
-    giovec* to = made->recinfo;
-    for (Recipient& recipient : recipients_) {
+    Recipient* to = made->recinfo;
+    for (Kept& recipient : recipients_) {
       *to++ = {recipient.to,
                {recipient.prepend.data(), recipient.prepend.size()},
                {recipient.append.data(), recipient.append.size()}};
     }
   }
-  return reinterpret_cast<giobuf*>(storage_.data());
+  return reinterpret_cast<Buffer*>(storage_.data());
 }
 
-int Groupcast::Send(int sd, int flags) {
+template <typename Call>
+int BasicGroupcast<Call>::Send(int sd, int flags) {
   errnos.assign(size(), kUntouched);
-  giobuf* passed = buf();
+  Buffer* passed = buf();
   errno = kUntouched;
-  int sent = sendgroup(sd, passed, size(), flags, errnos.data());
+  int sent = Call::kSend(sd, passed, size(), flags, errnos.data());
   error = errno;
   return sent;
 }
 
-int Groupcast::KernelSend(int sd, size_t recipient, int flags) {
-  giovec& to = buf()->recinfo[recipient];
+template <typename Call>
+int BasicGroupcast<Call>::KernelSend(int sd, size_t recipient, int flags) {
+  Recipient& to = buf()->recinfo[recipient];
   iovec parts[] = {to.giov_prepend, buf()->shared, to.giov_append};
   for (iovec& part : parts) {
     if (part.iov_len == 0) part.iov_base = nullptr;
@@ -112,6 +119,9 @@ int Groupcast::KernelSend(int sd, size_t recipient, int flags) {
   message.msg_iovlen = 3;
   return sendmsg(sd, &message, flags) < 0 ? errno : 0;
 }
+
+template class BasicGroupcast<Ipv4Call>;
+template class BasicGroupcast<Ipv6Call>;
 
 Sink::Sink(const NetworkNamespace& where, uint16_t udp_port, uint32_t address) {
   where.Run([&] { sd_ = BoundSocket(address, udp_port); });
@@ -184,14 +194,15 @@ void ExpectExactlyOnce(const std::vector<Datagram>& received, uint32_t first, si
   EXPECT_EQ(doubled, 0u) << "of " << count;
 }
 
-Capture::Capture(const NetworkNamespace& where, const std::string& device) {
+Capture::Capture(const NetworkNamespace& where, const std::string& device, int family)
+    : family_(family) {
   where.Run([&] {
     sd_ = Socket(socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));
     ASSERT_GE(sd_, 0) << std::strerror(errno);
     sd_.Set(SOL_SOCKET, SO_RCVBUFFORCE, kReceiveBufferBytes);
     sockaddr_ll local = {};
     local.sll_family = AF_PACKET;
-    local.sll_protocol = htons(ETH_P_IP);
+    local.sll_protocol = htons(family == AF_INET ? ETH_P_IP : ETH_P_IPV6);
     local.sll_ifindex = static_cast<int>(if_nametoindex(device.c_str()));
     ASSERT_EQ(bind(sd_, reinterpret_cast<sockaddr*>(&local), sizeof(local)), 0);
   });
@@ -205,9 +216,11 @@ std::vector<std::string> Capture::Take(size_t count) {
     socklen_t from_length = sizeof(from);
     ssize_t length = recvfrom(sd_, bytes, sizeof(bytes), MSG_DONTWAIT,
                               reinterpret_cast<sockaddr*>(&from), &from_length);
-    constexpr size_t kProtocolOffset = 23;
     if (length < 34 || from.sll_pkttype == PACKET_OUTGOING) continue;
-    if (bytes[kProtocolOffset] != IPPROTO_UDP) continue;
+    uint8_t protocol = static_cast<uint8_t>(bytes[family_ == AF_INET ? 23 : 20]);
+    if (family_ == AF_INET6 && protocol == IPPROTO_FRAGMENT)
+      protocol = static_cast<uint8_t>(bytes[54]);
+    if (protocol != IPPROTO_UDP) continue;
     frames.emplace_back(bytes, static_cast<size_t>(length));
   }
   return frames;

@@ -4,6 +4,7 @@
 
 #include <netinet/in.h>
 
+#include <concepts>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -41,20 +42,40 @@ Socket BoundSocket(uint32_t address = 0, uint16_t udp_port = 0);
 // Bytes that differ along the payload and between payloads.
 std::string Pattern(size_t length, unsigned seed = 1);
 
-// One sendgroup() call with everything it needs, which may be made again.
-class Groupcast {
- public:
-  explicit Groupcast(std::string shared) : shared_(std::move(shared)) {}
+// What differs between sendgroup() and sendgroup6().
+struct Ipv4Call {
+  using Buffer = giobuf;
+  using Recipient = giovec;
+  using Address = sockaddr_in;
+  static constexpr auto kSend = sendgroup;
+};
+struct Ipv6Call {
+  using Buffer = giobuf6;
+  using Recipient = giovec6;
+  using Address = sockaddr_in6;
+  static constexpr auto kSend = sendgroup6;
+};
 
-  Groupcast& Add(const sockaddr_in& to, std::string prepend = {}, std::string append = {});
+// One sendgroup() call with everything it needs, which may be made again.
+template <typename Call>
+class BasicGroupcast {
+ public:
+  using Address = typename Call::Address;
+  using Buffer = typename Call::Buffer;
+  using Recipient = typename Call::Recipient;
+
+  explicit BasicGroupcast(std::string shared) : shared_(std::move(shared)) {}
+
+  BasicGroupcast& Add(const Address& to, std::string prepend = {}, std::string append = {});
   // Recipients first, first + 1, …, all at one UDP port.
-  Groupcast& AddRange(uint32_t first, size_t count, uint16_t udp_port);
+  BasicGroupcast& AddRange(uint32_t first, size_t count,
+                           uint16_t udp_port) requires std::same_as<Address, sockaddr_in>;
 
   // The structures that Send() passes, for tests that spoil them.
-  giobuf* buf();
+  Buffer* buf();
   size_t size() const { return recipients_.size(); }
 
-  // What sendgroup() returns. `error` is its errno, which is kUntouched if it did not set one, and
+  // What the call returns. `error` is its errno, which is kUntouched if it did not set one, and
   // `errnos` what it said of each recipient.
   int Send(int sd, int flags = 0);
   // sendmsg() of the same datagram on the same socket; returns its errno, 0 where sent.
@@ -65,14 +86,18 @@ class Groupcast {
   int error = kUntouched;
 
  private:
-  struct Recipient {
-    sockaddr_in to;
+  struct Kept {
+    Address to;
     std::string prepend, append;
   };
   std::string shared_;
-  std::deque<Recipient> recipients_;
+  std::deque<Kept> recipients_;
   std::vector<char> storage_;
 };
+extern template class BasicGroupcast<Ipv4Call>;
+extern template class BasicGroupcast<Ipv6Call>;
+using Groupcast = BasicGroupcast<Ipv4Call>;
+using Groupcast6 = BasicGroupcast<Ipv6Call>;
 
 struct Datagram {
   uint32_t to;  // the address it was sent to
@@ -101,15 +126,16 @@ class Sink {
 void ExpectExactlyOnce(const std::vector<Datagram>& received, uint32_t first, size_t count,
                        const std::string& payload);
 
-// Whole frames of IPv4 UDP (fragments included) as they arrive at a device.
+// Whole frames of UDP (fragments included) as they arrive at a device, of one family.
 class Capture {
  public:
-  Capture(const NetworkNamespace& where, const std::string& device);
+  Capture(const NetworkNamespace& where, const std::string& device, int family = AF_INET);
   // Waits for `count` frames, and a moment more for those that should not come.
   std::vector<std::string> Take(size_t count);
 
  private:
   Socket sd_{-1};
+  int family_;
 };
 
 // How many packets the receiving kernel's per-CPU backlogs lost since boot, for the message of a
