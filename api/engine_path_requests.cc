@@ -173,8 +173,8 @@ Request* EnginePath::Build(uint16_t port, size_t lcore, std::span<const Staged> 
     const uint32_t index = staged[i].recipient.index;
     if (private_len > 0) {
       request->own_privates[i] = PutPrivate(index, request->own_private_bytes, offset);
-      offset += uint32_t{request->own_privates[i].prepend_len} +
-                request->own_privates[i].append_len;
+      offset +=
+          uint32_t{request->own_privates[i].prepend_len} + request->own_privates[i].append_len;
     }
     HeaderLine& line = request->own_lines[i];
     WriteLine(staged[i], &line);

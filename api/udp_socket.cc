@@ -88,9 +88,8 @@ FlowLabels FlowLabelsOf(int sd, const Ipv6Settings& settings) {
 // What only datagrams to IPv6 destinations need, and which destinations there may be.
 void Read6(int sd, bool connected, const Ipv6Settings& settings, UdpSocket* socket) {
   const bool any = socket->source == IpAddress{};
-  const bool default_source =
-      !any || Option(sd, IPPROTO_IPV6, IPV6_ADDR_PREFERENCES, kDefaultPreferences) ==
-                  kDefaultPreferences;
+  const bool default_source = !any || Option(sd, IPPROTO_IPV6, IPV6_ADDR_PREFERENCES,
+                                             kDefaultPreferences) == kDefaultPreferences;
   socket->ipv4 = (any || socket->source.IsIpv4()) && Option(sd, IPPROTO_IPV6, IPV6_V6ONLY) == 0;
   socket->ipv6 = !socket->source.IsIpv4() && default_source && !NeedsKernel6(sd);
   socket->watch_errors |= Option(sd, IPPROTO_IPV6, IPV6_RECVERR) != 0;
@@ -168,8 +167,8 @@ uint32_t FlowLabel(FlowLabels kind, const IpAddress& source, rte_be16_t source_p
                    const IpAddress& destination, rte_be16_t udp_port) {
   if (kind == FlowLabels::kNone) return 0;
   // Seeded differently in each process.
-  const auto hash = static_cast<uint32_t>(
-      absl::HashOf(source, source_port, destination, udp_port) & kFlowLabelMask);
+  const auto hash = static_cast<uint32_t>(absl::HashOf(source, source_port, destination, udp_port) &
+                                          kFlowLabelMask);
   return kind == FlowLabels::kAutomaticStateless ? hash | kStatelessFlowLabel : hash;
 }
 

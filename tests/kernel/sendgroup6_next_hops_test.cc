@@ -234,8 +234,8 @@ TEST_F(Sendgroup6NextHops, PathMtuThatShrinks) {
   rx().Run([&] {
     Socket raw(socket(AF_INET6, SOCK_RAW, IPPROTO_ICMPV6));
     const sockaddr_in6 to = Endpoint6(kTxAddress6, 0);
-    ASSERT_EQ(sendto(raw, message.data(), message.size(), 0,
-                     reinterpret_cast<const sockaddr*>(&to), sizeof(to)),
+    ASSERT_EQ(sendto(raw, message.data(), message.size(), 0, reinterpret_cast<const sockaddr*>(&to),
+                     sizeof(to)),
               static_cast<ssize_t>(message.size()));
   });
   ASSERT_TRUE(Eventually([&] { return groupcast.KernelSend(sd_, shrunk) == EMSGSIZE; }));

@@ -97,8 +97,8 @@ TEST_F(SendgroupMapped, BothFamiliesInOneCall) {
   Groupcast6 groupcast(Pattern(600));
   std::vector<std::string> expected;
   for (uint32_t i = 1; i <= 100; i++) {
-    const sockaddr_in6 to = i % 3 == 0 ? Mapped(kBehindGateway + i, kUdpPort)
-                                       : Endpoint6(kBehindGateway6, kUdpPort, i);
+    const sockaddr_in6 to =
+        i % 3 == 0 ? Mapped(kBehindGateway + i, kUdpPort) : Endpoint6(kBehindGateway6, kUdpPort, i);
     groupcast.Add(to, Pattern(i), Pattern(100 - i));
     expected.push_back(Text(to.sin6_addr) + Pattern(i) + Pattern(600) + Pattern(100 - i));
   }

@@ -31,9 +31,7 @@ struct Ipv4 {
   using Groupcast = BasicGroupcast<Ipv4Call>;
   static constexpr size_t kHeaders = 28, kLargest = 65507;
   static Socket Bound() { return BoundSocket(0, 4000); }
-  static void Discover(const Socket& sd, int value) {
-    sd.Set(IPPROTO_IP, IP_MTU_DISCOVER, value);
-  }
+  static void Discover(const Socket& sd, int value) { sd.Set(IPPROTO_IP, IP_MTU_DISCOVER, value); }
   static sockaddr_in To(uint32_t i) { return Endpoint(kBehindGateway + i, kUdpPort); }
   static std::string TextOf(uint32_t i) {
     return Text(Mapped(kBehindGateway + i, kUdpPort).sin6_addr);
@@ -125,8 +123,8 @@ class SendgroupSizes : public TwoHosts6, public testing::WithParamInterface<size
     Socket sd = Family::Bound();
     sd.Set(SOL_SOCKET, SO_SNDBUFFORCE, 16 << 20);
     Sink6 sink(rx(), kUdpPort);
-    for (const int discover :
-         {IP_PMTUDISC_DONT, IP_PMTUDISC_WANT, IP_PMTUDISC_DO, IP_PMTUDISC_PROBE}) {
+    for (const int discover : {IP_PMTUDISC_DONT, IP_PMTUDISC_WANT, IP_PMTUDISC_DO,
+                               IP_PMTUDISC_PROBE, IP_PMTUDISC_INTERFACE, IP_PMTUDISC_OMIT}) {
       Family::Discover(sd, discover);
       ASSERT_EQ(groupcast_refresh(sd), 0);
       for (const size_t length : SharedLengths<Family>(GetParam())) {
