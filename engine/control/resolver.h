@@ -142,9 +142,11 @@ class Resolver {
   // The same for those who keep the answers themselves, such as groups of a million: routes[i] =
   // the answer for destinations[i], which is not published. Each with path kEngine holds one
   // reference to its next hop, to be given back with ReleaseNextHops(). Whoever keeps answers asks
-  // again when Generation() has changed, when TakeMtuChanges() names the destination, and at
-  // Route::expires_ns; and marks the next hops it sends to as used (NextHop::used_s), or they are
-  // not kept resolved. Route::engine_before is not set.
+  // again when Generation() is no longer Route::generation, when TakeMtuChanges() names the
+  // destination (given what MtuChanges() was before this call), and at Route::expires_ns; and marks
+  // the next hops it sends to as used (NextHop::used_s), or they are not kept resolved. What found
+  // no place for its next hop (kKernelRoutesFull) may find one later. Counts as Intern() of the
+  // profile, if it is not forgotten yet. Route::engine_before is not set.
   void Resolve(uint32_t profile, std::span<const Destination> destinations, Route* routes);
   void ReleaseNextHops(std::span<const uint32_t> next_hops);
 
@@ -167,8 +169,8 @@ class Resolver {
   // once in Options::idle_s / 2, or the resolver forgets the routes and no longer follows them.
   uint64_t Revision() const;
 
-  // Bumped after a next hop became usable or stopped being so: while it stays the same, a sender
-  // that found all of its next hops usable need not look again.
+  // Bumped after a next hop became usable or stopped being so: while it is what it was before a
+  // sender found all of its next hops usable, that sender need not look again.
   uint64_t UsableChanges() const;
 
   // Appends the destinations that a message from the network may have given another path MTU since

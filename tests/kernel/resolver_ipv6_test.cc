@@ -14,6 +14,7 @@
 #include <string>
 
 #include "engine/control/egress_filters.h"
+#include "engine/control/kernel_vlan.h"
 #include "tests/kernel/resolver_ipv6_fixture.h"
 
 namespace groupcast {
@@ -226,6 +227,22 @@ TEST_F(ResolverIpv6Test, NextHopObjectsAreFollowed) {
   EXPECT_TRUE(IsEngine(before));
   Us("ip nexthop replace id 1 via fd77::3 dev u0");
   EXPECT_TRUE(Eventually([&] { return Look("fd78::1")->next_hop != before.next_hop; }));
+}
+
+TEST_F(ResolverIpv6Test, WhatNetlinkSaysOfAnInterface) {
+  Us("ip link add m0 link u0 type macvlan && ip link set m0 mtu 1400");
+  const uint32_t u0 = if_nametoindex("u0"), m0 = if_nametoindex("m0");
+  const auto upper = AskLink(m0);
+  ASSERT_TRUE(upper.ok()) << upper.status();
+  EXPECT_EQ(upper->interface, m0);
+  EXPECT_EQ(upper->lower, u0);
+  EXPECT_EQ(upper->mtu, 1400u);
+  EXPECT_EQ(upper->mtu6, 1400u);
+  EXPECT_FALSE(upper->vlan);
+  const auto lower = AskLink(u0);
+  ASSERT_TRUE(lower.ok()) << lower.status();
+  EXPECT_EQ(lower->lower, 0u) << "the other end of the veth is in another namespace";
+  EXPECT_EQ(AskLink(12345).status().code(), absl::StatusCode::kNotFound);
 }
 
 TEST_F(ResolverIpv6Test, EgressFiltersOfIpv6) {
