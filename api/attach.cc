@@ -11,6 +11,7 @@
 #include <mutex>
 #include <string>
 
+#include "api/attach.h"
 #include "api/groupcast/sendgroup.h"
 #include "api/seat.h"
 #include "engine/control/config.h"
@@ -74,7 +75,7 @@ void ForgetEngineInChild() {
   AttachMutexPlace().store(new std::mutex, std::memory_order_relaxed);
 }
 
-void AddTotals(const Engine& engine) {
+void AddTotals(const RunningEngine& engine) {
   for (size_t i = 0; i < kCounters; i++) {
     const auto counter = static_cast<Counter>(i);
     SharedCounters().AddShared(counter, engine.Read(counter));
@@ -85,7 +86,7 @@ void AddTotals(const Engine& engine) {
 bool StopAttached() {
   const std::lock_guard lock(AttachMutex());
   // From here on new calls go by the kernel.
-  const std::unique_ptr<Engine> engine(AttachedEngine().exchange(nullptr));
+  const std::unique_ptr<RunningEngine> engine(AttachedEngine().exchange(nullptr));
   if (engine == nullptr) return false;
   engine->Stop(AllSeatsOutOfCalls);
   AddTotals(*engine);
@@ -100,30 +101,37 @@ void DetachAtExit() {
 
 int Attach(const char* file) {
   if (file == nullptr) return Failed(EINVAL, "groupcast_attach: file is null");
-  static std::once_flag before;
-  std::call_once(before, [] { pthread_atfork(nullptr, nullptr, ForgetEngineInChild); });
-  const std::lock_guard lock(AttachMutex());
-  if (AttachedEngine().load() != nullptr) {
-    return Failed(EBUSY, "an engine is attached already; call groupcast_detach() first");
-  }
   auto config = LoadEngineConfig(file);
   if (!config.ok()) return Failed(config.status());
-  auto engine = Engine::Start(*config);
-  if (!engine.ok()) return Failed(engine.status());
-  static std::once_flag after;
-  // An engine that still runs while static objects are destroyed would use them.
-  std::call_once(after, [] { std::atexit(DetachAtExit); });
-  AttachedEngine().store(engine->release(), std::memory_order_seq_cst);
-  return 0;
+  const absl::Status status = AttachEngine(*config);
+  return status.ok() ? 0 : Failed(status);
 }
 
 int Detach() { return StopAttached() ? 0 : Failed(ENOTCONN, "no engine is attached"); }
 
 }  // namespace
 
+absl::Status AttachEngine(const EngineConfig& config) {
+  static std::once_flag before;
+  std::call_once(before, [] { pthread_atfork(nullptr, nullptr, ForgetEngineInChild); });
+  const std::lock_guard lock(AttachMutex());
+  if (AttachedEngine().load() != nullptr) {
+    return absl::AlreadyExistsError("an engine is attached already; detach it first");
+  }
+  auto engine = RunningEngine::Start(config);
+  if (!engine.ok()) return engine.status();
+  static std::once_flag after;
+  // An engine that still runs while static objects are destroyed would use them.
+  std::call_once(after, [] { std::atexit(DetachAtExit); });
+  AttachedEngine().store(engine->release(), std::memory_order_seq_cst);
+  return absl::OkStatus();
+}
+
+bool DetachEngine() { return StopAttached(); }
+
 uint64_t ReadAttached(Counter counter) {
   const std::lock_guard lock(AttachMutex());
-  const Engine* engine = AttachedEngine().load();
+  const RunningEngine* engine = AttachedEngine().load();
   return engine != nullptr ? engine->Read(counter) : 0;
 }
 

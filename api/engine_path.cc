@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 
+#include "api/recipient_line.h"
 #include "engine/control/clock.h"
 
 namespace groupcast {
@@ -35,31 +36,21 @@ EnginePath::Buffers& EnginePath::ThreadBuffers() {
 }
 
 EnginePath::EnginePath(const EngineUse& use, const UdpSocket& socket, const CallerBuffer& buf,
-                       size_t recnum, bool nonblocking, int* gerrno)
+                       size_t recnum, bool nonblocking, uint64_t call, int* gerrno)
     : use_(use),
-      channel_(*use.channel()),
       socket_(socket),
       buf_(buf),
       recnum_(recnum),
       nonblocking_(nonblocking),
       gerrno_(gerrno),
       buffers_(ThreadBuffers()),
-      call_(++use.seat().calls) {
+      requests_(use, socket, nonblocking, call != 0 ? call : ++use.seat().calls) {
   buffers_.staged.resize(use.engine()->ports() * use.engine()->lcores());
   // Not what a call left that ran out of memory.
   for (std::vector<Staged>& staged : buffers_.staged) staged.clear();
-  buffers_.payloads.assign(use.engine()->ports(), nullptr);
   buffers_.unresolved.clear();
   buffers_.kernel.clear();
   buffers_.switched.clear();
-  channel_.Reap(nullptr);
-}
-
-EnginePath::~EnginePath() {
-  for (uint8_t* payload : buffers_.payloads) {
-    if (payload != nullptr) Arena::Release(payload);
-  }
-  GiveUp();
 }
 
 size_t EnginePath::DatagramLen(uint32_t index) const {
@@ -106,8 +97,7 @@ void EnginePath::WouldBlock(std::span<const uint32_t> indices) {
 
 size_t EnginePath::Send() {
   const auto recipients = static_cast<uint32_t>(recnum_);
-  // The kernel, too, looks at the room before it takes a datagram, and not at its size.
-  if (nonblocking_ && channel_.UnsentBytes(socket_.cookie, call_) >= socket_.send_buffer) {
+  if (requests_.Full()) {
     for (uint32_t i = 0; i < recipients; i++) Fail(i, EAGAIN);
     return 0;
   }
@@ -131,7 +121,8 @@ size_t EnginePath::Send() {
   Flush();
   if (!buffers_.unresolved.empty()) AwaitNextHops();
   if (!nonblocking_) {
-    while (!GatherDone() && Wait()) {
+    const auto gather = [this](Request* request) { Gather(*request); };
+    while (!requests_.GatherDone(gather) && requests_.Wait()) {
     }
   }
   return engine_recipients_ - failed_;
@@ -181,27 +172,18 @@ void EnginePath::Resolve(std::span<const Recipient> recipients) {
 // Neither fragmented nor refused by the kernel: ip_setup_cork() and ip6_setup_cork(), by which
 // *_PMTUDISC_PROBE and above look at the device only. What is larger the kernel fragments or
 // refuses.
-bool EnginePath::FitsMtu(const Recipient& recipient, const Route& route) const {
-  static_assert(IP_PMTUDISC_PROBE == IPV6_PMTUDISC_PROBE);
-  const bool ipv4 = recipient.to.address.IsIpv4();
-  const int discover = ipv4 ? socket_.mtu_discover : socket_.mtu_discover6;
-  return DatagramLen(recipient.index) + (ipv4 ? kIpv4Headers : kIpv6Headers) <=
-         (discover >= IP_PMTUDISC_PROBE ? route.device_mtu : route.path_mtu);
-}
-
 void EnginePath::Place(const Recipient& recipient, const Route& route) {
   const uint32_t index = recipient.index;
   if (route.path == Route::Path::kKernel) {
     ToKernel(index, route.kernel_reason, route.engine_before);
     return;
   }
-  if (!FitsMtu(recipient, route)) {
+  const size_t headers = recipient.to.address.IsIpv4() ? kIpv4Headers : kIpv6Headers;
+  if (DatagramLen(index) + headers > MtuOf(socket_, recipient.to, route)) {
     ToKernel(index, Counter::kKernelMtu, true);
     return;
   }
-  // Whether the socket has a hop limit of its own can't be told, and it makes a difference.
-  if (!recipient.to.address.IsIpv4() && !socket_.own_hop_limit && route.hop_limit != 0 &&
-      route.hop_limit != socket_.hop_limit) {
+  if (!KnowsHopLimit(socket_, recipient.to, route)) {
     ToKernel(index, Counter::kKernelSocket, true);
     return;
   }

@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "api/call_requests.h"
 #include "api/caller_buffer.h"
 #include "api/seat.h"
 #include "api/udp_socket.h"
@@ -17,9 +18,9 @@ namespace groupcast {
 // posted to their lcores, and waited for. What the engine can't send ends in by_kernel().
 class EnginePath {
  public:
+  // `call`: an earlier call of this thread that this one belongs to; 0: none.
   EnginePath(const EngineUse& use, const UdpSocket& socket, const CallerBuffer& buf, size_t recnum,
-             bool nonblocking, int* gerrno);
-  ~EnginePath();
+             bool nonblocking, uint64_t call, int* gerrno);
   EnginePath(const EnginePath&) = delete;
   EnginePath& operator=(const EnginePath&) = delete;
 
@@ -28,7 +29,7 @@ class EnginePath {
   // Waits until the ports took what this thread's earlier calls on this socket posted, so that a
   // datagram by the kernel does not overtake one by the engine. False: it may not wait for that, or
   // not any longer.
-  bool AwaitEarlier();
+  bool AwaitEarlier() { return requests_.AwaitEarlier(); }
   // The recipients left for the kernel, in the order of the call.
   std::span<const uint32_t> by_kernel();
   // Ends these recipients with EAGAIN.
@@ -41,10 +42,7 @@ class EnginePath {
   };
   struct Staged {
     Recipient recipient;
-    uint32_t next_hop;
-    uint16_t next_hop_tag;
-    bool dont_fragment;
-    IpAddress source;
+    Route route;
   };
   // Of this thread, reused between calls.
   struct Buffers {
@@ -53,54 +51,37 @@ class EnginePath {
     std::vector<uint32_t> kernel;
     // For the kernel as well, but earlier datagrams to these may have gone by the engine.
     std::vector<uint32_t> switched;
-    std::vector<uint8_t*> payloads;  // by port: the copy in its memory, or null
     ~Buffers();
   };
   static Buffers& ThreadBuffers();
 
   void Resolve(std::span<const Recipient> recipients);
   void Place(const Recipient& recipient, const Route& route);
-  bool FitsMtu(const Recipient& recipient, const Route& route) const;
   void Stage(const Recipient& recipient, const Route& route);
-  void WriteLine(const Staged& staged, HeaderLine* line) const;
   void Flush();
   void Post(uint16_t port, size_t lcore, std::vector<Staged>* staged);
   Request* Build(uint16_t port, size_t lcore, std::span<const Staged> staged, size_t private_len);
-  uint8_t* PutPayload(uint16_t port);
-  PrivatePart PutPrivate(uint32_t index, uint8_t* bytes, uint32_t offset) const;
   void AwaitNextHops();
   int64_t StillWaiting(std::vector<Recipient>* waiting, int64_t now_ns, int64_t resolve_wait_ns);
   // `engine_before`: earlier datagrams to it may have gone by the engine.
   void ToKernel(uint32_t index, Counter reason, bool engine_before);
   void Fail(uint32_t index, int error);
-  void Gather(Request* request);
-  // Takes the results of this call's requests that are done, in their order; whether all are.
-  bool GatherDone();
-  // Nobody waits for the results that are still out.
-  void GiveUp();
-  // One step of waiting for the lcores; false when the time the socket allows is over.
-  bool Wait();
+  void Gather(const Request& request);
   size_t DatagramLen(uint32_t index) const;
   // Empty where the engine can't send as the kernel would: whatever is wrong with a recipient, the
   // kernel is asked to say so in its own words.
   std::optional<Destination> DestinationOf(uint32_t index) const;
 
   const EngineUse& use_;
-  Channel& channel_;
   const UdpSocket& socket_;
   const CallerBuffer& buf_;
   size_t recnum_;
   bool nonblocking_;
   int* gerrno_;
   Buffers& buffers_;
-  uint64_t call_;
-  Request* awaited_ = nullptr;  // the first one of this call that was not gathered
-  bool summed_ = false;
-  uint16_t payload_sum_ = 0;
+  CallRequests requests_;
   size_t engine_recipients_ = 0;
   size_t failed_ = 0;
-  int64_t wait_since_ns_ = 0;
-  int64_t started_waiting_ns_ = 0;
 };
 
 }  // namespace groupcast

@@ -55,8 +55,8 @@ bool InCallHere() {
   return current_seat != kNoSeat && Seats()[current_seat].in_call.load(std::memory_order_relaxed);
 }
 
-std::atomic<Engine*>& AttachedEngine() {
-  static std::atomic<Engine*> engine{nullptr};
+std::atomic<RunningEngine*>& AttachedEngine() {
+  static std::atomic<RunningEngine*> engine{nullptr};
   return engine;
 }
 
@@ -81,7 +81,7 @@ void CountHere(Counter counter, uint64_t n) {
   }
 }
 
-EngineUse::EngineUse() {
+EngineUse::EngineUse(Need need) {
   if (AttachedEngine().load(std::memory_order_relaxed) == nullptr) return;
   if (exits) {
     kernel_reason_ = Counter::kKernelNoChannel;
@@ -95,11 +95,12 @@ EngineUse::EngineUse() {
   current_seat = number;
   Seat& seat = SeatAt(number);
   // Sequentially consistent with groupcast_detach(), which clears the engine and then looks here.
-  seat.in_call.store(true, std::memory_order_seq_cst);
-  Engine* engine = AttachedEngine().load(std::memory_order_seq_cst);
-  Channel* channel = engine != nullptr ? engine->ChannelOf(number) : nullptr;
-  if (channel == nullptr) {
-    seat.in_call.store(false, std::memory_order_seq_cst);
+  if (seat.depth++ == 0) seat.in_call.store(true, std::memory_order_seq_cst);
+  RunningEngine* engine = AttachedEngine().load(std::memory_order_seq_cst);
+  const bool needs_channel = need == Need::kChannel;
+  Channel* channel = engine != nullptr && needs_channel ? engine->ChannelOf(number) : nullptr;
+  if (engine == nullptr || (needs_channel && channel == nullptr)) {
+    if (--seat.depth == 0) seat.in_call.store(false, std::memory_order_seq_cst);
     if (engine != nullptr) kernel_reason_ = Counter::kKernelNoChannel;
     return;
   }
@@ -110,7 +111,7 @@ EngineUse::EngineUse() {
 
 void EngineUse::End() {
   if (engine_ == nullptr) return;
-  seat().in_call.store(false, std::memory_order_seq_cst);
+  if (--seat().depth == 0) seat().in_call.store(false, std::memory_order_seq_cst);
   engine_ = nullptr;
   channel_ = nullptr;
 }

@@ -18,11 +18,12 @@ struct alignas(64) Seat {
   // Set while the thread is inside a call that uses the engine: detaching waits for it.
   std::atomic<bool> in_call{false};
   uint64_t calls = 0;  // owning thread only
+  uint32_t depth = 0;  // owning thread only: uses inside of one another
   Counters counters;   // since the process started
 };
 
 // The process's attached engine. Set and cleared by groupcast_attach() and groupcast_detach().
-std::atomic<Engine*>& AttachedEngine();
+std::atomic<RunningEngine*>& AttachedEngine();
 // Counters of engines that were detached, and of threads without a seat.
 Counters& SharedCounters();
 Seat& SeatAt(uint32_t number);
@@ -38,25 +39,27 @@ bool ThreadExits();
 // Whether this thread is inside a call that uses the engine: a signal handler interrupted it.
 bool InCallHere();
 
-// Keeps the engine attached while it lives; on the thread's own seat.
+// Keeps the engine attached while it lives; on the thread's own seat. Uses may lie inside of one
+// another.
 class EngineUse {
  public:
-  EngineUse();
+  enum class Need : uint8_t { kChannel, kEngineOnly };
+  explicit EngineUse(Need need = Need::kChannel);
   ~EngineUse() { End(); }
   // Nothing of the engine is needed any more for this call.
   void End();
   EngineUse(const EngineUse&) = delete;
   EngineUse& operator=(const EngineUse&) = delete;
 
-  Engine* engine() const { return engine_; }  // null: none attached, or no seat or channel
+  RunningEngine* engine() const { return engine_; }  // null: none attached, or no seat or channel
   // Why engine() is null.
   Counter kernel_reason() const { return kernel_reason_; }
-  Channel* channel() const { return channel_; }
+  Channel* channel() const { return channel_; }  // null: none needed
   uint32_t number() const { return number_; }
   Seat& seat() const { return SeatAt(number_); }
 
  private:
-  Engine* engine_ = nullptr;
+  RunningEngine* engine_ = nullptr;
   Channel* channel_ = nullptr;
   uint32_t number_ = 0;
   Counter kernel_reason_ = Counter::kKernelNoEngine;

@@ -2,33 +2,21 @@
 // Copyright (c) 2026 the Groupcast authors
 #include "api/groupcast/sendgroup.h"
 
-#include <pthread.h>
-
 #include <cerrno>
 #include <climits>
 #include <new>
 #include <span>
 
 #include "api/caller_buffer.h"
+#include "api/cancellation.h"
 #include "api/engine_path.h"
 #include "api/kernel_path.h"
+#include "api/plain_call.h"
 #include "api/seat.h"
 #include "api/udp_socket.h"
 
 namespace groupcast {
 namespace {
-
-// sendgroup() is not a cancellation point: a thread that vanished inside would leave its requests.
-class CancellationOff {
- public:
-  CancellationOff() { pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before_); }
-  ~CancellationOff() { pthread_setcancelstate(before_, nullptr); }
-  CancellationOff(const CancellationOff&) = delete;
-  CancellationOff& operator=(const CancellationOff&) = delete;
-
- private:
-  int before_;
-};
 
 // errno of a call that fails altogether, or 0.
 int CheckCall(const CallerBuffer& buf, size_t recnum, int flags) {
@@ -47,9 +35,9 @@ size_t AllByKernel(int sd, const CallerBuffer& buf, size_t recnum, int flags, in
 
 // The whole call by the kernel although an engine is attached: not before what went by the engine.
 size_t InsteadByKernel(int sd, EngineUse* use, const UdpSocket& socket, const CallerBuffer& buf,
-                       size_t recnum, int flags, int* gerrno, Counter reason) {
+                       size_t recnum, int flags, uint64_t call, int* gerrno, Counter reason) {
   const bool nonblocking = socket.nonblocking || (flags & MSG_DONTWAIT) != 0;
-  const bool in_order = EnginePath(*use, socket, buf, 0, nonblocking, nullptr).AwaitEarlier();
+  const bool in_order = EnginePath(*use, socket, buf, 0, nonblocking, call, nullptr).AwaitEarlier();
   use->End();
   if (in_order) return AllByKernel(sd, buf, recnum, flags, gerrno, reason);
   for (size_t i = 0; gerrno != nullptr && i < recnum; i++) gerrno[i] = EAGAIN;
@@ -59,9 +47,9 @@ size_t InsteadByKernel(int sd, EngineUse* use, const UdpSocket& socket, const Ca
 }
 
 size_t SendByEngine(int sd, EngineUse* use, UdpSocket& socket, const CallerBuffer& buf,
-                    size_t recnum, int flags, int* gerrno) {
+                    size_t recnum, int flags, uint64_t call, int* gerrno) {
   const auto instead = [&](Counter reason) {
-    return InsteadByKernel(sd, use, socket, buf, recnum, flags, gerrno, reason);
+    return InsteadByKernel(sd, use, socket, buf, recnum, flags, call, gerrno, reason);
   };
   if ((flags & ~(MSG_DONTWAIT | MSG_NOSIGNAL)) != 0) {
     socket.corked = (flags & MSG_MORE) != 0;
@@ -79,7 +67,7 @@ size_t SendByEngine(int sd, EngineUse* use, UdpSocket& socket, const CallerBuffe
   size_t by_engine;
   std::span<const uint32_t> by_kernel;  // this thread's, until its next call
   {
-    EnginePath path(*use, socket, buf, recnum, nonblocking, gerrno);
+    EnginePath path(*use, socket, buf, recnum, nonblocking, call, gerrno);
     by_engine = path.Send();
     by_kernel = path.by_kernel();
   }
@@ -112,7 +100,7 @@ int Call(int sd, const CallerBuffer& buf, size_t recnum, int flags, int* gerrno)
   if (recnum > 0) {
     CountHere(Counter::kGroupcasts, 1);
     CountHere(Counter::kRecipients, recnum);
-    sent = socket != nullptr ? SendByEngine(sd, &use, *socket, buf, recnum, flags, gerrno)
+    sent = socket != nullptr ? SendByEngine(sd, &use, *socket, buf, recnum, flags, 0, gerrno)
                              : AllByKernel(sd, buf, recnum, flags, gerrno, use.kernel_reason());
   }
   errno = errno_before;
@@ -123,6 +111,16 @@ int Call(int sd, const CallerBuffer& buf, size_t recnum, int flags, int* gerrno)
 }
 
 }  // namespace
+
+size_t PlainCall(int sd, const CallerBuffer& buf, size_t recnum, int flags, uint64_t call,
+                 int* gerrno) {
+  EngineUse use;
+  UdpSocket* socket = use.engine() != nullptr ? ReadSocket(sd, use.engine()) : nullptr;
+  if (socket != nullptr) return SendByEngine(sd, &use, *socket, buf, recnum, flags, call, gerrno);
+  use.End();
+  return AllByKernel(sd, buf, recnum, flags, gerrno, use.kernel_reason());
+}
+
 }  // namespace groupcast
 
 int sendgroup(int sd, giobuf* buf, size_t recnum, int flags, int* gerrno) {

@@ -109,7 +109,7 @@ bool IsShutDown(int sd) {
   return poll(&state, 1, 0) > 0 && (state.revents & POLLHUP) != 0;
 }
 
-void Read(int sd, Engine* engine, UdpSocket* socket) {
+void Read(int sd, RunningEngine* engine, UdpSocket* socket) {
   RouteProfile route;
   sockaddr_in6 local{};
   socklen_t len = sizeof(local);
@@ -150,6 +150,7 @@ void Read(int sd, Engine* engine, UdpSocket* socket) {
   socket->kernel_only = !(socket->ipv4 || socket->ipv6) || route.source_port == 0 ||
                         NetnsCookie(sd) != engine->netns_cookie() ||
                         !engine->MayBindTo(route.interface) || NeedsKernel(sd) || IsShutDown(sd);
+  socket->route = route;
   if (!socket->kernel_only) socket->profile = engine->resolver().Intern(route);
   if (route.source_port == 0) socket->read_ns = 0;
 }
@@ -172,7 +173,7 @@ uint32_t FlowLabel(FlowLabels kind, const IpAddress& source, rte_be16_t source_p
   return kind == FlowLabels::kAutomaticStateless ? hash | kStatelessFlowLabel : hash;
 }
 
-UdpSocket* ReadSocket(int sd, Engine* engine) {
+UdpSocket* ReadSocket(int sd, RunningEngine* engine) {
   uint64_t cookie = 0;
   socklen_t len = sizeof(cookie);
   if (getsockopt(sd, SOL_SOCKET, SO_COOKIE, &cookie, &len) != 0) return nullptr;

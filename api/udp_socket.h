@@ -37,8 +37,9 @@ struct UdpSocket {
   bool ipv6 = false;
   int64_t send_timeout_ns = 0;  // SO_SNDTIMEO; 0: none
   uint64_t send_buffer = 0;     // SO_SNDBUF, bytes
-  uint32_t profile = 0;         // Resolver::Intern()
-  IpAddress source;             // unspecified: chosen by the route
+  RouteProfile route;
+  uint32_t profile = 0;  // Resolver::Intern(route)
+  IpAddress source;      // unspecified: chosen by the route
   rte_be16_t source_port = 0;
   // To IPv4 destinations.
   int mtu_discover = 0;  // IP_PMTUDISC_*
@@ -59,7 +60,7 @@ uint32_t FlowLabel(FlowLabels kind, const IpAddress& source, rte_be16_t source_p
 
 // The state of `sd` as this thread last read it: at most 10 ms old, and from after the last
 // groupcast_refresh(). Returns null with errno EBADF, ENOTSOCK, or EOPNOTSUPP (not a UDP socket).
-UdpSocket* ReadSocket(int sd, Engine* engine);
+UdpSocket* ReadSocket(int sd, RunningEngine* engine);
 
 // Only that check, for calls that go by the kernel anyway. 0 or an errno.
 int CheckUdpSocket(int sd);

@@ -300,8 +300,8 @@ std::string PortConfig::PciAddress() const {
   return address.size() == std::strlen("bb:dd.f") ? absl::StrCat("0000:", address) : address;
 }
 
-absl::StatusOr<EngineConfig> LoadEngineConfig(const std::string& path) {
-  const absl::StatusOr<ConfigFile> file = ConfigFile::Read(path);
+static absl::StatusOr<EngineConfig> ReadEngineConfig(const std::string& path,
+                                                     const absl::StatusOr<ConfigFile>& file) {
   if (!file.ok()) return file.status();
   EngineConfig config;
   config.path = path;
@@ -309,6 +309,14 @@ absl::StatusOr<EngineConfig> LoadEngineConfig(const std::string& path) {
   ReadMapping(file->root(), "", EngineTable(), config, errors);
   if (!errors.empty()) return errors.status();
   return config;
+}
+
+absl::StatusOr<EngineConfig> LoadEngineConfig(const std::string& path) {
+  return ReadEngineConfig(path, ConfigFile::Read(path));
+}
+
+absl::StatusOr<EngineConfig> ParseEngineConfig(const std::string& name, const std::string& text) {
+  return ReadEngineConfig(name, ConfigFile::Parse(name, text));
 }
 
 std::vector<std::string> EngineConfigKeys() {

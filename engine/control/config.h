@@ -80,6 +80,8 @@ struct EngineConfig {
 // message has one line for each thing that is wrong: "FILE:LINE:COLUMN: KEY: VALUE … what is
 // allowed". The key `groups` belongs to groupcastd and is passed over.
 absl::StatusOr<EngineConfig> LoadEngineConfig(const std::string& path);
+// The same of a text that messages call `name`.
+absl::StatusOr<EngineConfig> ParseEngineConfig(const std::string& name, const std::string& text);
 
 // The keys at the top of the engine's part.
 std::vector<std::string> EngineConfigKeys();

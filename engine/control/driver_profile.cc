@@ -74,6 +74,9 @@ ConfigTable<DriverProfile> ProfileTable() {
            "",
            "how one learns that a packet's memory was read: eager: when the burst returns; "
            "told: it can be asked; consumer: when the mbuf comes back; silent: never"},
+          {"memory", OneOf(&P::reads_any_memory, {{"dpdk", false}, {"any", true}}), "",
+           "what it reads payloads from: any memory of the process, or DPDK's own only; for these "
+           "the application's memory is copied"},
           {"tx_offloads",
            ListOf(&P::tx_offloads, "words", config_internal::Words(TxOffloadNames()), ReadOffload),
            "", "offloads used where the driver advertises them", false, "none"},

@@ -66,7 +66,7 @@ void RunLcore(PollLoop* loop, unsigned cpu, const std::atomic<RunMode>* mode) {
 
 }  // namespace
 
-absl::Status Engine::StartPorts() {
+absl::Status RunningEngine::StartPorts() {
   for (const PortConfig& config : config_.ports) {
     auto port = PortSetup::Start(config, static_cast<uint16_t>(config_.lcores.size()));
     if (!port.ok()) return port.status();
@@ -76,7 +76,7 @@ absl::Status Engine::StartPorts() {
   return absl::OkStatus();
 }
 
-absl::Status Engine::StartResolver() {
+absl::Status RunningEngine::StartResolver() {
   Resolver::Options options;
   options.routes = config_.routes;
   options.next_hops = config_.next_hops;
@@ -85,7 +85,7 @@ absl::Status Engine::StartResolver() {
     options.ports.push_back({.name = port->name(),
                              .interface = port->kernel_interface(),
                              .mtu = port->mtu(),
-                             .vlan = port->vlan(),
+                             .vlan = port->Plan(0).vlan != 0 ? uint16_t{0} : port->vlan(),
                              .fixed = port->config().fixed});
   }
   options.on_interface = [this](uint16_t port, const InterfaceState& state) {
@@ -97,13 +97,13 @@ absl::Status Engine::StartResolver() {
   return absl::OkStatus();
 }
 
-void Engine::OnInterface(uint16_t port, const InterfaceState& state) {
+void RunningEngine::OnInterface(uint16_t port, const InterfaceState& state) {
   PortState* shared = ports_[port]->state();
   shared->link_up.store(state.exists && state.up && state.carrier, std::memory_order_relaxed);
   shared->mtu.store(state.mtu, std::memory_order_relaxed);
 }
 
-absl::Status Engine::StartLcores() {
+absl::Status RunningEngine::StartLcores() {
   uint32_t frame = 0;
   for (const auto& port : ports_) frame = std::max(frame, port->mtu() + kEthernetHeader + kVlanTag);
   std::random_device random;
@@ -149,7 +149,7 @@ absl::Status Engine::StartLcores() {
   return absl::OkStatus();
 }
 
-void Engine::WarnOfEgressFilters() {
+void RunningEngine::WarnOfEgressFilters() {
   std::vector<uint32_t> interfaces;
   for (const auto& port : ports_) {
     if (port->interface() == 0) continue;
@@ -165,9 +165,9 @@ void Engine::WarnOfEgressFilters() {
                           absl::StrJoin(filters, ", ")));
 }
 
-absl::StatusOr<std::unique_ptr<Engine>> Engine::Start(const EngineConfig& config) {
+absl::StatusOr<std::unique_ptr<RunningEngine>> RunningEngine::Start(const EngineConfig& config) {
   static std::atomic<uint32_t> instances{0};
-  std::unique_ptr<Engine> self(new Engine(config));
+  std::unique_ptr<RunningEngine> self(new RunningEngine(config));
   self->instance_ = ++instances;
   const std::vector<unsigned> cpus = CpusOfProcess();
   if (self->config_.lcores.empty()) self->config_.lcores = {cpus.back()};
@@ -193,7 +193,7 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Start(const EngineConfig& config
   return self;
 }
 
-void Engine::Stop(const std::function<bool()>& callers_gone) {
+void RunningEngine::Stop(const std::function<bool()>& callers_gone) {
   using Clock = std::chrono::steady_clock;
   const auto nap = [] { std::this_thread::sleep_for(std::chrono::microseconds(200)); };
   // Requests of non-blocking calls outlive their callers: all of them must be done, too.
@@ -228,7 +228,7 @@ void Engine::Stop(const std::function<bool()>& callers_gone) {
   ports_.clear();     // drivers give back the mbufs they hold
 }
 
-Engine::~Engine() {
+RunningEngine::~RunningEngine() {
   const std::lock_guard lock(mutex_);
   bool all_back = true;
   for (Lcore& lcore : lcores_) all_back = lcore.mempools->Full() && all_back;
@@ -239,7 +239,7 @@ Engine::~Engine() {
   for (const rte_memzone* zone : zones_) rte_memzone_free(zone);
 }
 
-std::unique_ptr<Channel> Engine::MakeChannel(uint32_t number) {
+std::unique_ptr<Channel> RunningEngine::MakeChannel(uint32_t number) {
   // Of each port: a full TX ring of one-recipient groupcasts.
   std::vector<size_t> payload_bytes, request_bytes;
   size_t bytes = 0;
@@ -283,7 +283,7 @@ std::unique_ptr<Channel> Engine::MakeChannel(uint32_t number) {
   return std::make_unique<Channel>(std::move(lanes), std::move(ports));
 }
 
-Channel* Engine::ChannelOf(uint32_t number) {
+Channel* RunningEngine::ChannelOf(uint32_t number) {
   Channel* channel = table_.channels[number].load(std::memory_order_acquire);
   if (channel != nullptr) return channel;
   if (no_memory_.load(std::memory_order_relaxed)) return nullptr;
@@ -305,18 +305,18 @@ Channel* Engine::ChannelOf(uint32_t number) {
   return channel;
 }
 
-size_t Engine::LcoreOf(uint16_t port, const IpAddress& address, rte_be16_t udp_port) const {
+size_t RunningEngine::LcoreOf(uint16_t port, const IpAddress& address, rte_be16_t udp_port) const {
   const uint16_t queues = ports_[port]->queues();
   return queues == 1 ? 0 : rte_jhash(address.bytes.data(), address.bytes.size(), udp_port) % queues;
 }
 
-bool Engine::MayBindTo(uint32_t interface) const {
+bool RunningEngine::MayBindTo(uint32_t interface) const {
   return interface == 0 || std::any_of(ports_.begin(), ports_.end(), [&](const auto& port) {
            return port->kernel_interface() == interface;
          });
 }
 
-uint64_t Engine::Read(Counter counter) const {
+uint64_t RunningEngine::Read(Counter counter) const {
   if (resolver_ == nullptr) return totals_[static_cast<size_t>(counter)];
   uint64_t sum = resolver_->counters().Read(counter);
   for (const Lcore& lcore : lcores_) sum += lcore.loop->counters().Read(counter);

@@ -23,14 +23,14 @@
 namespace groupcast {
 
 // Starts and stops all parts of the engine in order; nobody else knows them all.
-class Engine {
+class RunningEngine {
  public:
   // Starts EAL (the first time), ports, resolver and lcores. On error nothing is left started.
-  static absl::StatusOr<std::unique_ptr<Engine>> Start(const EngineConfig& config);
+  static absl::StatusOr<std::unique_ptr<RunningEngine>> Start(const EngineConfig& config);
   // Stop() must have been called.
-  ~Engine();
-  Engine(const Engine&) = delete;
-  Engine& operator=(const Engine&) = delete;
+  ~RunningEngine();
+  RunningEngine(const RunningEngine&) = delete;
+  RunningEngine& operator=(const RunningEngine&) = delete;
 
   // Drains accepted packets for at most a second, ends the rest as "not started", stops all.
   // `callers_gone`: whether no application thread is inside the engine any more; it must become
@@ -53,6 +53,11 @@ class Engine {
   bool LinkUp(uint16_t port) const {
     return ports_[port]->state()->link_up.load(std::memory_order_relaxed);
   }
+  // Whether a payload is copied for this port: what the application may change again lies in memory
+  // that the device does not read, or of which the driver does not tell when it was read.
+  bool CopiesPayload(uint16_t port, bool for_devices, bool constant) const {
+    return ports_[port]->CopiesPayload(for_devices, constant);
+  }
   // Whether Stop() was called: callers wait for nothing any more but for their lcores.
   bool stopping() const { return stopping_.load(std::memory_order_acquire); }
   size_t lcores() const { return lcores_.size(); }
@@ -68,7 +73,7 @@ class Engine {
     std::thread thread;
   };
 
-  explicit Engine(const EngineConfig& config) : config_(config) {}
+  explicit RunningEngine(const EngineConfig& config) : config_(config) {}
   absl::Status StartPorts();
   absl::Status StartResolver();
   absl::Status StartLcores();

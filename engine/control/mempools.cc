@@ -43,13 +43,14 @@ absl::StatusOr<std::unique_ptr<Mempools>> Mempools::Create(const std::string& na
         absl::StrCat(packets, " packets in flight are more than an mbuf's reference count allows (",
                      kMaxReferences - kMaxRecipients, "); lower tx_descriptors"));
   }
-  auto heads = CreatePool(name + "_heads", packets, RTE_PKTMBUF_HEADROOM + kHeadRoom);
+  // An append segment takes a second head, and an mbuf on the payload beside the request's own.
+  auto heads = CreatePool(name + "_heads", 2 * packets, RTE_PKTMBUF_HEADROOM + kHeadRoom);
   if (!heads.ok()) return heads.status();
   self->pools_.heads = *heads;
   auto large = CreatePool(name + "_large", packets, RTE_PKTMBUF_HEADROOM + largest_frame);
   if (!large.ok()) return large.status();
   self->pools_.large = *large;
-  auto views = CreatePool(name + "_views", packets, 0);
+  auto views = CreatePool(name + "_views", 2 * packets, 0);
   if (!views.ok()) return views.status();
   self->pools_.views = *views;
   return self;

@@ -30,7 +30,7 @@ Neighbours::Neighbours(uint32_t next_hops, size_t ports)
 }
 
 void Neighbours::SetPort(uint16_t port, bool exists, const rte_ether_addr& mac, bool no_arp) {
-  ports_[port] = {.exists = exists, .no_arp = no_arp, .mac = mac};
+  ports_[port] = {.exists = exists, .no_arp = no_arp, .vlan = ports_[port].vlan, .mac = mac};
   if (!exists)
     absl::erase_if(kernel_, [port](const auto& item) { return item.first.port == port; });
   for (const auto& [key, index] : by_key_) {
@@ -137,7 +137,8 @@ void Neighbours::Publish(uint32_t index, const rte_ether_addr& source,
   }
   slot.source = source;
   slot.destination = destination;
-  hop.SetEthernet(source, destination, EtherType(slot.key.address), hop.Tag());
+  hop.SetEthernet(source, destination, EtherType(slot.key.address), hop.Tag(),
+                  ports_[slot.key.port].vlan);
   if (!was_usable) {
     slot.probed_ns = 0;
     hop.unresolved_since_ns.store(0, std::memory_order_relaxed);

@@ -33,6 +33,8 @@ class Neighbours {
 
   // What the port's interface is now. Without one (`exists` false) nothing behind it is usable.
   void SetPort(uint16_t port, bool exists, const rte_ether_addr& mac, bool no_arp);
+  // 802.1Q TCI that the port's frames are tagged with; 0: none. Before its first next hop.
+  void SetVlan(uint16_t port, uint16_t vlan) { ports_[port].vlan = vlan; }
   // The kernel's entry as announced or dumped; state NUD_NONE for one that is gone.
   void Update(uint16_t port, const IpAddress& address, uint16_t state, const rte_ether_addr& mac);
   // Brackets of a whole dump: what it does not mention is gone.
@@ -84,6 +86,7 @@ class Neighbours {
   struct Port {
     bool exists = false;
     bool no_arp = false;
+    uint16_t vlan = 0;
     rte_ether_addr mac{};
   };
   struct Slot {

@@ -269,6 +269,7 @@ TxPlan PortSetup::Plan(uint16_t queue) const {
   plan.chains = chains_;
   plan.copybreak = config_.copybreak.value_or(profile_.copybreak);
   plan.max_segments = profile_.max_segments;
+  if ((mbuf_offloads_ & RTE_MBUF_F_TX_VLAN) != 0) plan.vlan = vlan_;
   plan.segment_bytes = profile_.segment_bytes;
   plan.offloads = mbuf_offloads_ & ~RTE_MBUF_F_TX_VLAN;
   return plan;

@@ -39,6 +39,11 @@ class PortSetup {
   PortState* state() { return &state_; }
   const PortState* state() const { return &state_; }
   TxPlan Plan(uint16_t queue) const;
+  // See Engine.
+  bool CopiesPayload(bool for_devices, bool constant) const {
+    return (!for_devices && !profile_.reads_any_memory) ||
+           (!constant && profile_.completion == Completion::kSilent);
+  }
   // One line: what this port is and how its packets are put together.
   std::string Describe() const;
 

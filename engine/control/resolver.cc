@@ -26,7 +26,11 @@ constexpr size_t kReleasesAtOnce = 4096;  // with the mutex held: some 20 us
 }  // namespace
 
 Resolver::State::State(Options options)
-    : options_(std::move(options)), neighbours_(options_.next_hops, options_.ports.size()) {}
+    : options_(std::move(options)), neighbours_(options_.next_hops, options_.ports.size()) {
+  for (size_t port = 0; port < options_.ports.size(); port++) {
+    neighbours_.SetVlan(static_cast<uint16_t>(port), options_.ports[port].vlan);
+  }
+}
 
 absl::StatusOr<std::unique_ptr<Resolver::State>> Resolver::State::Create(Options options) {
   std::unique_ptr<State> state(new State(std::move(options)));

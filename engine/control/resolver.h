@@ -73,7 +73,7 @@ struct ResolverPort {
   std::string name;
   uint32_t interface = 0;  // ifindex; 0: static
   uint32_t mtu = 1500;     // what the port takes, however large the interface's becomes
-  uint16_t vlan = 0;       // 802.1Q TCI that the port's frames are tagged with; 0: none
+  uint16_t vlan = 0;       // 802.1Q TCI to write into its frames; 0: none, or by the device
   std::optional<StaticInterface> fixed;
 };
 

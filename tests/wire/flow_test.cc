@@ -35,8 +35,8 @@ uint32_t RecipientOf(const rte_mbuf* frame) {
 
 class FlowTest : public WireTest {
  protected:
-  Group MakeGroup(uint32_t recipients, size_t payload, uint32_t first = 0) {
-    Group group(recipients);
+  TestGroup MakeGroup(uint32_t recipients, size_t payload, uint32_t first = 0) {
+    TestGroup group(recipients);
     group.SetPayload(Bytes(payload, 1));
     for (uint32_t i = 0; i < recipients; i++) group.at(i).giov_dest = Recipient(first + i);
     return group;
@@ -44,7 +44,7 @@ class FlowTest : public WireTest {
 
   // Until the ring is full and more waits for it; nobody takes from it meanwhile.
   void FillRing() {
-    Group filler = MakeGroup(64, 1000);
+    TestGroup filler = MakeGroup(64, 1000);
     while (Counted("tx_full") == 0) {
       if (sendgroup(sd(), filler.buf(), 64, MSG_DONTWAIT, nullptr) == 0) usleep(1000);
     }
@@ -92,7 +92,7 @@ class FlowTest : public WireTest {
 TEST_F(FlowTest, TwoHundredThousandOnRing) {
   Attach("net_ring0");
   constexpr uint32_t kRecipients = 200'000;
-  Group group = MakeGroup(kRecipients, 1000);
+  TestGroup group = MakeGroup(kRecipients, 1000);
   std::atomic<bool> stop{false};
   Consumer consumer;
   std::thread thread([&] { consumer = Consume(stop); });
@@ -111,7 +111,7 @@ TEST_F(FlowTest, TwoHundredThousandOnRing) {
 TEST_F(FlowTest, TwoHundredThousandOnNull) {
   Attach("net_null0");
   constexpr uint32_t kRecipients = 200'000;
-  Group group = MakeGroup(kRecipients, 1000);
+  TestGroup group = MakeGroup(kRecipients, 1000);
   EXPECT_EQ(sendgroup(sd(), group.buf(), kRecipients, 0, nullptr), static_cast<int>(kRecipients));
   EXPECT_EQ(Counted("packets"), kRecipients);
   EXPECT_EQ(Counted("bytes"), kRecipients * uint64_t{1042});
@@ -121,7 +121,7 @@ TEST_F(FlowTest, TwoHundredThousandOnNull) {
 TEST_F(FlowTest, FullRingHoldsTheCallBackAndLosesNothing) {
   Attach("net_ring0");
   constexpr uint32_t kRecipients = 20'000;
-  Group group = MakeGroup(kRecipients, 800);
+  TestGroup group = MakeGroup(kRecipients, 800);
   std::atomic<bool> returned{false}, stop{false};
   std::thread sender([&] {
     EXPECT_EQ(sendgroup(sd(), group.buf(), kRecipients, 0, nullptr), static_cast<int>(kRecipients));
@@ -144,7 +144,7 @@ TEST_F(FlowTest, NonBlockingGetsEagainAboveTheSendBuffer) {
   int send_buffer = 0;
   socklen_t len = sizeof(send_buffer);
   getsockopt(sd(), SOL_SOCKET, SO_SNDBUF, &send_buffer, &len);
-  Group group = MakeGroup(64, 1000);
+  TestGroup group = MakeGroup(64, 1000);
   std::vector<int> errors(64);
   uint64_t sent = 0;
   int calls = 0;
@@ -175,7 +175,7 @@ TEST_F(FlowTest, NonBlockingSendsTheKernelsRecipientsBesideAFullRing) {
   Attach("net_ring0");
   FillRing();
   const int other = BoundSocket();
-  Group mixed = MakeGroup(3, 1000);
+  TestGroup mixed = MakeGroup(3, 1000);
   mixed.SetPrivate(1, Bytes(600, 2), "");  // above the MTU
   std::vector<int> errors(3, -1);
   EXPECT_EQ(sendgroup(other, mixed.buf(), 3, MSG_DONTWAIT, errors.data()), 2);
@@ -194,7 +194,7 @@ TEST_F(FlowTest, SendTimeoutEndsInEagain) {
   setsockopt(sd(), SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
   groupcast_refresh(sd());
   constexpr uint32_t kRecipients = 50'000;
-  Group group = MakeGroup(kRecipients, 1000);
+  TestGroup group = MakeGroup(kRecipients, 1000);
   std::vector<int> errors(kRecipients, -1);
   const int sent = sendgroup(sd(), group.buf(), kRecipients, 0, errors.data());
   EXPECT_GT(sent, 1000);
@@ -216,7 +216,7 @@ TEST_F(FlowTest, EightThreadsWithOverlappingGroups) {
   std::vector<std::thread> threads;
   for (int t = 0; t < kThreads; t++) {
     threads.emplace_back([&, t] {
-      Group group = MakeGroup(kRecipients, 500, static_cast<uint32_t>(t) * 100);
+      TestGroup group = MakeGroup(kRecipients, 500, static_cast<uint32_t>(t) * 100);
       for (int call = 0; call < kCalls; call++) {
         EXPECT_EQ(sendgroup(sd(), group.buf(), kRecipients, 0, nullptr),
                   static_cast<int>(kRecipients));
@@ -238,7 +238,7 @@ TEST_F(FlowTest, EightThreadsWithOverlappingGroups) {
 TEST_F(FlowTest, DetachEndsWhatCannotLeaveAndSendsNothingTwice) {
   Attach("net_ring0");
   constexpr uint32_t kRecipients = 10'000;
-  Group group = MakeGroup(kRecipients, 1000);
+  TestGroup group = MakeGroup(kRecipients, 1000);
   std::vector<int> errors(kRecipients, -1);
   int sent = -1;
   std::thread sender([&] { sent = sendgroup(sd(), group.buf(), kRecipients, 0, errors.data()); });
@@ -268,7 +268,7 @@ TEST_F(FlowTest, APortThatIsStuckTakesNoRoomFromAnother) {
          "address: 10.0.0.1, next_hops: [{to: 172.16.0.0/12, mac: \"02:00:00:00:00:02\"}]}\n");
   FillRing();
   const int other = BoundSocket();
-  Group free(1);
+  TestGroup free(1);
   free.SetPayload(Bytes(1000, 5));
   free.at(0).giov_dest = Address("172.16.0.1", 9);
   for (int i = 0; i < 10'000; i++) {
@@ -285,7 +285,7 @@ TEST_F(FlowTest, NothingOfATimedOutCallIsLostUncounted) {
   const timeval timeout = {0, 100'000};
   setsockopt(sd(), SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
   groupcast_refresh(sd());
-  Group group = MakeGroup(2000, 1000);
+  TestGroup group = MakeGroup(2000, 1000);
   const int sent = sendgroup(sd(), group.buf(), 2000, 0, nullptr);
   EXPECT_GT(sent, 1000);
   std::thread taker([&] {
@@ -302,7 +302,7 @@ TEST_F(FlowTest, NothingOfATimedOutCallIsLostUncounted) {
 TEST_F(FlowTest, DetachEndsACallThatWaitsForRoom) {
   Attach("net_ring0");
   constexpr uint32_t kRecipients = 100'000;
-  Group group = MakeGroup(kRecipients, 1000);
+  TestGroup group = MakeGroup(kRecipients, 1000);
   std::vector<int> errors(kRecipients, -1);
   std::atomic<int> sent{-1};
   std::thread sender([&] { sent = sendgroup(sd(), group.buf(), kRecipients, 0, errors.data()); });
@@ -332,7 +332,7 @@ TEST_F(FlowTest, AttachTwiceIsRefusedAndAgainAfterDetachWorks) {
   EXPECT_EQ(groupcast_detach(), -1);
   EXPECT_EQ(errno, ENOTCONN);
   Attach("net_null0");
-  Group group = MakeGroup(10, 100);
+  TestGroup group = MakeGroup(10, 100);
   EXPECT_EQ(sendgroup(sd(), group.buf(), 10, 0, nullptr), 10);
   EXPECT_EQ(Counted("packets"), 10U);
 }
@@ -341,7 +341,7 @@ TEST_F(FlowTest, CaptureFileHoldsTheFrames) {
   const std::string file =
       std::filesystem::temp_directory_path() / ("groupcast-" + std::to_string(getpid()) + ".pcap");
   Attach("net_pcap0,tx_pcap=" + file);
-  Group group = MakeGroup(300, 700);
+  TestGroup group = MakeGroup(300, 700);
   for (size_t i = 0; i < group.size(); i++) group.SetPrivate(i, Bytes(i % 5, 7), Bytes(i % 3, 8));
   ASSERT_EQ(sendgroup(sd(), group.buf(), group.size(), 0, nullptr), 300);
   Detach();

@@ -27,7 +27,8 @@ class FramesTest : public WireTest {
   }
 
   // Sends `group` and compares each frame with what it shall be.
-  void SendAndCompare(Group* group, uint8_t ttl = 64, uint8_t tos = 0, bool dont_fragment = true) {
+  void SendAndCompare(TestGroup* group, uint8_t ttl = 64, uint8_t tos = 0,
+                      bool dont_fragment = true) {
     std::vector<int> errors(group->size(), -1);
     ASSERT_EQ(sendgroup(sd(), group->buf(), group->size(), 0, errors.data()),
               static_cast<int>(group->size()));
@@ -52,7 +53,7 @@ TEST_F(FramesTest, EveryShapeAndSize) {
   const Shape shapes[] = {{0, 0}, {1, 0},  {12, 0}, {7, 0},    {0, 1},
                           {0, 8}, {7, 10}, {12, 3}, {100, 101}};
   for (const size_t payload : {0, 1, 63, 64, 255, 256, 257, 1000, 1001, 1270, 1472}) {
-    Group group(std::size(shapes));
+    TestGroup group(std::size(shapes));
     group.SetPayload(Bytes(payload, 3));
     size_t n = 0;
     for (const Shape& shape : shapes) {
@@ -63,7 +64,7 @@ TEST_F(FramesTest, EveryShapeAndSize) {
                        Bytes(shape.append, static_cast<uint8_t>(100 + n)));
       n++;
     }
-    Group exact(n);
+    TestGroup exact(n);
     exact.SetPayload(Bytes(payload, 3));
     for (size_t i = 0; i < n; i++) {
       exact.at(i).giov_dest = group.at(i).giov_dest;
@@ -76,7 +77,7 @@ TEST_F(FramesTest, EveryShapeAndSize) {
 }
 
 TEST_F(FramesTest, PrivateBytesLongerThanAHead) {
-  Group group(3);
+  TestGroup group(3);
   group.SetPayload(Bytes(300, 1));
   for (size_t i = 0; i < 3; i++)
     group.at(i).giov_dest = Address("10.0.0.9", static_cast<uint16_t>(6000 + i));
@@ -92,7 +93,7 @@ TEST_F(FramesTest, SocketOptionsShow) {
   setsockopt(sd(), IPPROTO_IP, IP_TOS, &tos, sizeof(tos));
   setsockopt(sd(), IPPROTO_IP, IP_MTU_DISCOVER, &discover, sizeof(discover));
   ASSERT_EQ(groupcast_refresh(sd()), 0);
-  Group group(100);
+  TestGroup group(100);
   group.SetPayload(Bytes(600, 9));
   for (size_t i = 0; i < group.size(); i++)
     group.at(i).giov_dest = Address("10.2.0.1", static_cast<uint16_t>(1 + i));
@@ -103,7 +104,7 @@ TEST_F(FramesTest, IpIdsCountWithoutDontFragment) {
   const int discover = IP_PMTUDISC_DONT;
   setsockopt(sd(), IPPROTO_IP, IP_MTU_DISCOVER, &discover, sizeof(discover));
   ASSERT_EQ(groupcast_refresh(sd()), 0);
-  Group group(50);
+  TestGroup group(50);
   group.SetPayload("x");
   for (size_t i = 0; i < group.size(); i++)
     group.at(i).giov_dest = Address("10.2.0.1", static_cast<uint16_t>(1 + i));
@@ -117,7 +118,7 @@ TEST_F(FramesTest, IpIdsCountWithoutDontFragment) {
 }
 
 TEST_F(FramesTest, LargePayloadIsOneMbufInEveryChain) {
-  Group group(100);
+  TestGroup group(100);
   group.SetPayload(Bytes(1000, 1));
   for (size_t i = 0; i < group.size(); i++) {
     group.at(i).giov_dest = Address("10.3.0.1", static_cast<uint16_t>(1 + i));
@@ -136,7 +137,7 @@ TEST_F(FramesTest, LargePayloadIsOneMbufInEveryChain) {
 }
 
 TEST_F(FramesTest, SmallPayloadIsCopiedAndAppendMakesThreeSegments) {
-  Group small(1), append(1);
+  TestGroup small(1), append(1);
   small.SetPayload(Bytes(256, 1));
   small.at(0).giov_dest = Address("10.3.0.1", 9);
   append.SetPayload(Bytes(257, 1));
@@ -155,7 +156,7 @@ TEST_F(FramesTest, SmallPayloadIsCopiedAndAppendMakesThreeSegments) {
 }
 
 TEST_F(FramesTest, AboveTheMtuGoesByTheKernel) {
-  Group group(1);
+  TestGroup group(1);
   group.SetPayload(Bytes(1473, 1));
   group.at(0).giov_dest = Address("10.3.0.1", 9);
   int error = 0;
@@ -165,7 +166,7 @@ TEST_F(FramesTest, AboveTheMtuGoesByTheKernel) {
 }
 
 TEST_F(FramesTest, TheCallersBytesAreReadBeforeItReturns) {
-  Group group(200);
+  TestGroup group(200);
   std::string payload = Bytes(700, 1);
   group.SetPayload(payload);
   for (size_t i = 0; i < group.size(); i++)

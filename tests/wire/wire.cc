@@ -48,18 +48,18 @@ void AddUse(rte_mempool* pool, void* use) {
 
 }  // namespace
 
-Group::Group(size_t recipients)
+TestGroup::TestGroup(size_t recipients)
     : size_(recipients),
       memory_((sizeof(giobuf) + recipients * sizeof(giovec)) / sizeof(uint64_t) + 1),
       prepends_(recipients),
       appends_(recipients) {}
 
-void Group::SetPayload(const std::string& payload) {
+void TestGroup::SetPayload(const std::string& payload) {
   payload_ = payload;
   buf()->shared = {payload_.data(), payload_.size()};
 }
 
-void Group::SetPrivate(size_t i, const std::string& prepend, const std::string& append) {
+void TestGroup::SetPrivate(size_t i, const std::string& prepend, const std::string& append) {
   prepends_[i] = prepend;
   appends_[i] = append;
   at(i).giov_prepend = {prepends_[i].data(), prepends_[i].size()};

@@ -17,9 +17,9 @@
 namespace groupcast {
 
 // A giobuf with room for its recipients, and their private bytes.
-class Group {
+class TestGroup {
  public:
-  explicit Group(size_t recipients);
+  explicit TestGroup(size_t recipients);
 
   giobuf* buf() { return reinterpret_cast<giobuf*>(memory_.data()); }
   size_t size() const { return size_; }

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 the Groupcast authors
+#include "api/call_requests.h"
+
+#include <rte_pause.h>
+#include <time.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "engine/control/clock.h"
+
+namespace groupcast {
+namespace {
+
+constexpr int64_t kSpinNs = 100'000;
+constexpr int64_t kFirstNapNs = 50'000;
+constexpr int64_t kLongestNapNs = 1'000'000;
+
+void Nap(int64_t ns) {
+  const timespec duration = {0, ns};
+  nanosleep(&duration, nullptr);
+}
+
+}  // namespace
+
+CallRequests::CallRequests(const EngineUse& use, const UdpSocket& socket, bool nonblocking,
+                           uint64_t call)
+    : use_(use), channel_(*use.channel()), socket_(socket), nonblocking_(nonblocking), call_(call) {
+  channel_.Reap(nullptr);
+}
+
+CallRequests::~CallRequests() {
+  for (uint8_t* copy : copies_) {
+    if (copy != nullptr) Arena::Release(copy);
+  }
+  GiveUp();
+}
+
+bool CallRequests::Full() const {
+  return nonblocking_ && channel_.UnsentBytes(socket_.cookie, call_) >= socket_.send_buffer;
+}
+
+// Null for no room.
+uint8_t* CallRequests::Copy(uint16_t port, std::span<const PayloadSegment> payload, uint32_t len) {
+  if (copies_.empty()) copies_.resize(use_.engine()->ports());
+  uint8_t*& copy = copies_[port];
+  if (copy != nullptr) return copy;
+  copy = channel_.AllocatePayload(port, len);
+  if (copy == nullptr) return nullptr;
+  uint8_t* at = copy;
+  for (const PayloadSegment& segment : payload) {
+    std::memcpy(at, segment.data, segment.len);
+    at += segment.len;
+  }
+  use_.seat().counters.Add(Counter::kPayloadCopies);
+  use_.seat().counters.Add(Counter::kPayloadBytesCopied, len);
+  return copy;
+}
+
+CallRequests::Room CallRequests::Allocate(uint16_t port, size_t lcore, const Channel::Shape& shape,
+                                          std::span<const PayloadSegment> payload, bool copies,
+                                          Gather gather) {
+  uint32_t len = 0;
+  for (const PayloadSegment& segment : payload) len += segment.len;
+  Room room{};
+  while ((copies && (room.copy = Copy(port, payload, len)) == nullptr) ||
+         (room.request = channel_.Allocate(port, lcore, shape)) == nullptr) {
+    // A stopping engine may not get room any more: drivers release with later traffic.
+    if (nonblocking_ || use_.engine()->stopping()) return {};
+    GatherDone(gather);
+    channel_.Reap(awaited_);
+    if (!Wait()) return {};
+  }
+  room.request->port = port;
+  room.request->nobody_waits.store(nonblocking_, std::memory_order_relaxed);
+  room.request->socket_cookie = socket_.cookie;
+  room.request->call = call_;
+  room.request->payload_len = len;
+  return room;
+}
+
+void CallRequests::UseCopy(uint16_t port, const Room& room) {
+  Request* request = room.request;
+  const uint32_t len = request->payload_len;
+  if (!summed_) sum_ = SumBytes(room.copy, len);
+  summed_ = true;
+  request->payload_sum = sum_;
+  request->own_segment = {room.copy, channel_.PayloadIova(port, room.copy), len};
+  request->segments = &request->own_segment;
+  request->nb_segments = 1;
+  request->payload_holds = Arena::Holds(room.copy);
+  Arena::Hold(room.copy);
+}
+
+bool CallRequests::Post(size_t lcore, Request* request) {
+  if (!channel_.Post(lcore, request)) {
+    Channel::Discard(request);
+    return false;
+  }
+  if (awaited_ == nullptr) awaited_ = request;
+  return true;
+}
+
+bool CallRequests::GatherDone(Gather gather) {
+  for (; awaited_ != nullptr; awaited_ = awaited_->caller_next) {
+    if (awaited_->done.load(std::memory_order_acquire) == 0) return false;
+    gather(awaited_);
+    wait_since_ns_ = 0;
+  }
+  return true;
+}
+
+void CallRequests::GiveUp() {
+  for (; awaited_ != nullptr; awaited_ = awaited_->caller_next) {
+    awaited_->nobody_waits.store(true, std::memory_order_relaxed);
+  }
+}
+
+bool CallRequests::Wait() {
+  const int64_t now_ns = MonotonicNs();
+  if (started_waiting_ns_ == 0) started_waiting_ns_ = now_ns;
+  if (wait_since_ns_ == 0) wait_since_ns_ = now_ns;
+  if (socket_.send_timeout_ns > 0 && now_ns - started_waiting_ns_ > socket_.send_timeout_ns) {
+    return false;
+  }
+  const int64_t waited_ns = now_ns - wait_since_ns_;
+  if (waited_ns < kSpinNs) {
+    rte_pause();
+  } else {
+    Nap(std::clamp(waited_ns / 4, kFirstNapNs, kLongestNapNs));
+  }
+  return true;
+}
+
+bool CallRequests::AwaitEarlier() {
+  while (channel_.UnsentBytes(socket_.cookie, call_) != 0) {
+    if (nonblocking_ || !Wait()) return false;
+  }
+  return true;
+}
+
+PrivatePart PutPrivate(const iovec& prepend, const iovec& append, size_t payload_len,
+                       uint8_t* bytes, uint32_t offset) {
+  PrivatePart part{offset, static_cast<uint16_t>(prepend.iov_len),
+                   static_cast<uint16_t>(append.iov_len), 0};
+  uint8_t* at = bytes + offset;
+  if (prepend.iov_len > 0) {
+    std::memcpy(at, prepend.iov_base, prepend.iov_len);
+    part.sum = SumBytes(at, prepend.iov_len);
+    at += prepend.iov_len;
+  }
+  if (append.iov_len > 0) {
+    std::memcpy(at, append.iov_base, append.iov_len);
+    const uint16_t sum = SumBytes(at, append.iov_len);
+    part.sum = FoldSum(uint32_t{part.sum} + SumAt(sum, prepend.iov_len + payload_len));
+  }
+  return part;
+}
+
+}  // namespace groupcast
