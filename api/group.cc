@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 the Groupcast authors
+#include "api/groupcast/group.h"
+
+#include <cerrno>
+#include <cstring>
+#include <new>
+
+#include "api/async_send.h"
+#include "api/cancellation.h"
+#include "api/group_control.h"
+#include "api/group_sender.h"
+#include "api/group_state.h"
+
+namespace groupcast {
+namespace {
+
+std::span<const Recipient> SpanOf(absl::Span<const Recipient> members) {
+  return {members.data(), members.size()};
+}
+
+absl::Status Released() {
+  return absl::InvalidArgumentError("the payload was released; it can't be sent any more");
+}
+
+}  // namespace
+
+MemberKey KeyOf(const Recipient& member) {
+  const sockaddr_in6& address = member.address();
+  return {.address = IpAddress::FromIpv6(address.sin6_addr),
+          .scope = address.sin6_scope_id,
+          .udp_port = address.sin6_port};
+}
+
+Recipient RecipientOf(const LineChunk& chunk, uint16_t place) {
+  const MemberKey key = KeyOf(chunk.lines[place]);
+  sockaddr_in6 address{};
+  address.sin6_family = AF_INET6;
+  address.sin6_port = key.udp_port;
+  address.sin6_addr = key.address.Ipv6();
+  address.sin6_scope_id = key.scope;
+  return Recipient(address, chunk.tags[place]);
+}
+
+absl::StatusOr<Group> Group::Create(int sd) {
+  absl::StatusOr<std::shared_ptr<State>> state = State::Create(sd);
+  if (!state.ok()) return state.status();
+  return Group(*std::move(state));
+}
+
+absl::StatusOr<uint64_t> Group::Add(absl::Span<const Recipient> members) {
+  return state_->Add(SpanOf(members));
+}
+absl::StatusOr<uint64_t> Group::Remove(absl::Span<const Recipient> members) {
+  return state_->Remove(SpanOf(members));
+}
+absl::StatusOr<uint64_t> Group::Replace(absl::Span<const Recipient> members) {
+  return state_->Replace(SpanOf(members));
+}
+
+size_t Group::size() const {
+  const LineSnapshot* snapshot = state_->members().Acquire();
+  const size_t members = snapshot->members;
+  GroupMembers::Release(snapshot);
+  return members;
+}
+
+uint64_t Group::revision() const {
+  const LineSnapshot* snapshot = state_->members().Acquire();
+  const uint64_t revision = snapshot->revision;
+  GroupMembers::Release(snapshot);
+  return revision;
+}
+
+std::vector<Recipient> Group::Members() const { return state_->Members(); }
+
+absl::Status Group::Refresh() { return state_->Refresh(); }
+
+absl::StatusOr<SendResult> Group::Send(const Payload& payload, const SendOptions& options) try {
+  Payload::Body* body = GroupSender::BodyOf(payload);
+  if (body == nullptr) return Released();
+  const int errno_before = errno;
+  const CancellationOff cancellation_off;
+  const SendResult result = GroupSender(state_.get(), body, options, nullptr).Send();
+  errno = errno_before;
+  return result;
+} catch (const std::bad_alloc&) {
+  return absl::ResourceExhaustedError("no memory for the send; some members may have been sent to");
+}
+
+absl::Status Group::SendAsync(const Payload& payload, CompletionQueue& queue, uint64_t user_data,
+                              Stage stage, const SendOptions& options) try {
+  Payload::Body* body = GroupSender::BodyOf(payload);
+  if (body == nullptr) return Released();
+  const CancellationOff cancellation_off;
+  bool wake = false;
+  AsyncSend* send = queue.state_->Begin(&wake);
+  if (send == nullptr) {
+    return absl::ResourceExhaustedError(
+        "the completion queue holds as many sends as it may; collect some");
+  }
+  send->stage = stage;
+  send->wants_errors = options.errors != nullptr;
+  // Given up on every way out: what was posted goes on.
+  struct Begun {
+    AsyncSend* send;
+    ~Begun() {
+      send->progress.requests_reading.fetch_sub(1, std::memory_order_release);
+      send->progress.requests_left.fetch_sub(1, std::memory_order_release);
+    }
+  } begun{send};
+  send->completed.user_data = user_data;
+  GroupSender sender(state_.get(), body, options, send);
+  const SendResult result = sender.Send();
+  send->completed.revision = result.revision;
+  send->completed.members = result.members;
+  send->completed.sent = result.sent;
+  if (wake) GroupControl::Get().Wake();
+  return absl::OkStatus();
+} catch (const std::bad_alloc&) {
+  return absl::ResourceExhaustedError("no memory for the send; some members may have been sent to");
+}
+
+Group::Group(std::shared_ptr<State> state) : state_(std::move(state)) {}
+Group::Group(Group&&) noexcept = default;
+Group& Group::operator=(Group&&) noexcept = default;
+Group::~Group() = default;
+
+}  // namespace groupcast

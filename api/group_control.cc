@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 the Groupcast authors
+#include "api/group_control.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <chrono>
+#include <new>
+#include <thread>
+
+#include "api/async_send.h"
+#include "api/group_state.h"
+#include "api/left_behind.h"
+#include "api/payload_body.h"
+#include "engine/control/clock.h"
+#include "engine/control/threads.h"
+
+namespace groupcast {
+namespace {
+
+constexpr int64_t kSignalNs = 1'000'000;  // while a signalled send is under way
+constexpr int64_t kLookNs = 20'000'000;   // at routes, while there are groups
+constexpr int64_t kReapNs = 1'000'000'000;
+// Of this thread's time, at most a quarter goes into asking for routes.
+constexpr int64_t kRestPerStep = 3;
+
+template <typename T>
+std::vector<std::shared_ptr<T>> Living(std::vector<std::weak_ptr<T>>* all) {
+  std::vector<std::shared_ptr<T>> living;
+  std::erase_if(*all, [&living](const std::weak_ptr<T>& weak) {
+    auto strong = weak.lock();
+    if (strong == nullptr) return true;
+    living.push_back(std::move(strong));
+    return false;
+  });
+  return living;
+}
+
+}  // namespace
+
+GroupControl& GroupControl::Get() {
+  // Never destroyed: its thread runs until the process ends.
+  static auto* control = new GroupControl;
+  return *control;
+}
+
+GroupControl::GroupControl() { pthread_atfork(nullptr, nullptr, RestartInChild); }
+
+// The child has none of the parent's threads, nor the one that may have held the mutex.
+void GroupControl::RestartInChild() {
+  GroupControl& control = Get();
+  new (&control.mutex_) std::mutex;
+  new (&control.woken_) std::condition_variable;
+  control.started_ = false;
+}
+
+void GroupControl::Start() {
+  if (started_) return;
+  auto thread = StartThread("gc-groups", [this] { Run(); });
+  if (!thread.ok()) return;  // the next one that needs it tries again
+  thread->detach();
+  started_ = true;
+}
+
+void GroupControl::Watch(const std::shared_ptr<Group::State>& group) {
+  const std::lock_guard lock(mutex_);
+  groups_.push_back(group);
+  Start();
+  wake_ = true;
+  woken_.notify_one();
+}
+
+void GroupControl::Watch(const std::shared_ptr<CompletionQueue::State>& queue) {
+  const std::lock_guard lock(mutex_);
+  queues_.push_back(queue);
+  Start();
+  wake_ = true;
+  woken_.notify_one();
+}
+
+void GroupControl::Wake() {
+  const std::lock_guard lock(mutex_);
+  wake_ = true;
+  woken_.notify_one();
+}
+
+void GroupControl::Run() {
+  int64_t look_ns = 0, reap_ns = 0;
+  bool left = false;
+  for (;;) {
+    std::vector<std::shared_ptr<Group::State>> groups;
+    std::vector<std::shared_ptr<CompletionQueue::State>> queues;
+    {
+      std::unique_lock lock(mutex_);
+      groups = Living(&groups_);
+      queues = Living(&queues_);
+      const bool signals = std::any_of(queues.begin(), queues.end(),
+                                       [](const auto& queue) { return queue->outstanding() > 0; });
+      if (!wake_ && groups.empty() && !signals && !left) {
+        queues.clear();
+        woken_.wait(lock, [this] { return wake_; });
+      } else if (!wake_) {
+        const int64_t due_ns = signals ? MonotonicNs() + kSignalNs : look_ns;
+        woken_.wait_for(lock,
+                        std::chrono::nanoseconds(std::max<int64_t>(due_ns - MonotonicNs(), 0)));
+      }
+      wake_ = false;
+    }
+    for (const auto& queue : queues) queue->Signal();
+    const int64_t now_ns = MonotonicNs();
+    if (now_ns < look_ns) continue;
+    bool more = false;
+    for (const auto& group : groups) more |= group->Attend(now_ns);
+    const int64_t after_ns = MonotonicNs();
+    look_ns = more ? after_ns + kRestPerStep * (after_ns - now_ns) : after_ns + kLookNs;
+    if (now_ns < reap_ns) continue;
+    reap_ns = now_ns + kReapNs;
+    left = LeftBehind<Payload::Body>::Reap();
+    left = LeftBehind<AsyncSend>::Reap() || left;
+    left = LeftBehind<Group::State>::Reap() || left;
+  }
+}
+
+}  // namespace groupcast

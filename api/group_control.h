@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 the Groupcast authors
+#pragma once
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "api/groupcast/completion.h"
+#include "api/groupcast/group.h"
+
+namespace groupcast {
+
+// The process's thread that keeps groups' lines current and signals completions. It starts with the
+// first of either and sleeps while there is none.
+class GroupControl {
+ public:
+  static GroupControl& Get();
+
+  void Watch(const std::shared_ptr<Group::State>& group);
+  void Watch(const std::shared_ptr<CompletionQueue::State>& queue);
+  // Something is to be done before the next look.
+  void Wake();
+
+ private:
+  GroupControl();
+  static void RestartInChild();
+  void Start();
+  void Run();
+
+  std::mutex mutex_;
+  std::condition_variable woken_;
+  bool started_ = false;
+  bool wake_ = false;
+  std::vector<std::weak_ptr<Group::State>> groups_;
+  std::vector<std::weak_ptr<CompletionQueue::State>> queues_;
+};
+
+}  // namespace groupcast

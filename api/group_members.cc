@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 the Groupcast authors
+#include "api/group_members.h"
+
+#include <rte_ip.h>
+#include <rte_udp.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace groupcast {
+namespace {
+
+constexpr uint32_t kLines = kMaxGroupRecipients;
+
+}  // namespace
+
+MemberKey KeyOf(const HeaderLine& line) {
+  MemberKey key;
+  key.scope = line.scope;
+  const uint8_t* udp = line.headers + IpUdpLen(line) - sizeof(rte_udp_hdr);
+  if (IsIpv6(line)) {
+    const auto* ip = reinterpret_cast<const rte_ipv6_hdr*>(line.headers);
+    std::memcpy(key.address.bytes.data(), ip->dst_addr, sizeof(ip->dst_addr));
+  } else {
+    key.address =
+        IpAddress::FromIpv4(reinterpret_cast<const rte_ipv4_hdr*>(line.headers)->dst_addr);
+  }
+  key.udp_port = reinterpret_cast<const rte_udp_hdr*>(udp)->dst_port;
+  return key;
+}
+
+GroupMembers::GroupMembers() : index_(0, SlotHash{this}, SlotEqual{this}) {
+  snapshots_.push_back(std::make_unique<LineSnapshot>());
+  current_ = snapshots_.back().get();
+}
+
+GroupMembers::~GroupMembers() {
+  for (const auto& snapshot : snapshots_) {
+    for (const LineChunk* chunk : snapshot->chunks) LeaveSnapshot(chunk);
+  }
+  for (LineChunk* chunk : chunks_) {
+    if (chunk != nullptr) NotCurrent(chunk);
+  }
+}
+
+void GroupMembers::NotCurrent(LineChunk* chunk) {
+  chunk->current = false;
+  if (chunk->snapshots == 0) delete chunk;
+}
+
+void GroupMembers::LeaveSnapshot(const LineChunk* chunk) {
+  auto* left = const_cast<LineChunk*>(chunk);
+  if (--left->snapshots == 0 && !left->current) delete left;
+}
+
+const LineSnapshot* GroupMembers::Acquire() const {
+  const std::lock_guard lock(current_mutex_);
+  current_->holds.fetch_add(1, std::memory_order_relaxed);
+  return current_;
+}
+
+bool GroupMembers::Held() const {
+  return std::any_of(snapshots_.begin(), snapshots_.end(), [](const auto& snapshot) {
+    return snapshot->holds.load(std::memory_order_acquire) != 0;
+  });
+}
+
+// The chunk for writing: itself while no snapshot has it, else a copy in its place.
+LineChunk* GroupMembers::Own(uint32_t number) {
+  changed_.insert(number);
+  LineChunk* chunk = chunks_[number];
+  if (chunk->snapshots == 0) return chunk;
+  auto* copy = new LineChunk;
+  copy->bin = chunk->bin;
+  copy->count = chunk->count;
+  std::copy_n(chunk->lines.begin(), chunk->count, copy->lines.begin());
+  std::copy_n(chunk->tags.begin(), chunk->count, copy->tags.begin());
+  chunks_[number] = copy;
+  NotCurrent(chunk);
+  return copy;
+}
+
+uint32_t GroupMembers::RoomIn(const Bin& bin) {
+  std::vector<uint32_t>& numbers = chunks_of_[bin];
+  if (!numbers.empty() && chunks_[numbers.back()]->count < kLines) return numbers.back();
+  auto* made = new LineChunk;
+  made->bin = bin;
+  uint32_t number;
+  if (free_numbers_.empty()) {
+    number = static_cast<uint32_t>(chunks_.size());
+    chunks_.push_back(made);
+    stamps_.resize(chunks_.size() * kLines);
+  } else {
+    number = free_numbers_.back();
+    free_numbers_.pop_back();
+    chunks_[number] = made;
+  }
+  numbers.push_back(number);
+  return number;
+}
+
+void GroupMembers::LeaveNextHop(uint32_t slot) {
+  const LineChunk& chunk = *chunks_[slot / kLines];
+  if (chunk.bin.port == Bin::kKernel || stamps_[slot] == 0) return;
+  next_hops_left_.push_back(chunk.lines[slot % kLines].next_hop);
+}
+
+void GroupMembers::Put(const HeaderLine& line, const Bin& bin, uint64_t tag, uint16_t stamp) {
+  if (const auto found = index_.find(KeyOf(line)); found != index_.end()) {
+    const uint32_t slot = *found;
+    if (chunks_[slot / kLines]->bin == bin) {
+      LineChunk* chunk = Own(slot / kLines);
+      LeaveNextHop(slot);
+      chunk->lines[slot % kLines] = line;
+      chunk->tags[slot % kLines] = tag;
+      stamps_[slot] = stamp;
+      return;
+    }
+    RemoveSlot(slot);
+  }
+  const uint32_t number = RoomIn(bin);
+  LineChunk* chunk = Own(number);
+  const uint32_t slot = number * kLines + chunk->count;
+  chunk->lines[chunk->count] = line;
+  chunk->tags[chunk->count] = tag;
+  stamps_[slot] = stamp;
+  chunk->count++;
+  index_.insert(slot);
+}
+
+bool GroupMembers::SetTag(const MemberKey& key, uint64_t tag) {
+  const auto found = index_.find(key);
+  if (found == index_.end()) return false;
+  const uint32_t slot = *found;
+  if (chunks_[slot / kLines]->tags[slot % kLines] != tag) {
+    Own(slot / kLines)->tags[slot % kLines] = tag;
+  }
+  return true;
+}
+
+std::optional<GroupMembers::Place> GroupMembers::Find(const MemberKey& key) const {
+  const auto found = index_.find(key);
+  if (found == index_.end()) return {};
+  return Place{*found / kLines, static_cast<uint16_t>(*found % kLines)};
+}
+
+bool GroupMembers::Remove(const MemberKey& key) {
+  const auto found = index_.find(key);
+  if (found == index_.end()) return false;
+  RemoveSlot(*found);
+  return true;
+}
+
+// The last member of its bin takes the place, so that every chunk but the last is full.
+void GroupMembers::RemoveSlot(uint32_t slot) {
+  const uint32_t number = slot / kLines, place = slot % kLines;
+  index_.erase(index_.find(KeyAt(slot)));
+  LeaveNextHop(slot);
+  LineChunk* chunk = Own(number);
+  std::vector<uint32_t>& numbers = chunks_of_.find(chunk->bin)->second;
+  const uint32_t last_number = numbers.back();
+  LineChunk* last = Own(last_number);
+  const uint32_t last_place = last->count - 1u;
+  const uint32_t last_slot = last_number * kLines + last_place;
+  if (last_slot != slot) {
+    index_.erase(index_.find(KeyAt(last_slot)));
+    chunk->lines[place] = last->lines[last_place];
+    chunk->tags[place] = last->tags[last_place];
+    stamps_[slot] = stamps_[last_slot];
+    index_.insert(slot);
+  }
+  last->count--;
+  if (last->count > 0) return;
+  numbers.pop_back();
+  if (numbers.empty()) chunks_of_.erase(chunks_[last_number]->bin);
+  NotCurrent(chunks_[last_number]);
+  chunks_[last_number] = nullptr;
+  changed_.erase(last_number);
+  free_numbers_.push_back(last_number);
+}
+
+// What senders want to know of a chunk as a whole.
+void GroupMembers::Summarise(LineChunk* chunk) {
+  chunk->least_mtu = UINT16_MAX;
+  chunk->hops.clear();
+  if (chunk->bin.port == Bin::kKernel) return;
+  absl::flat_hash_set<uint32_t> seen;
+  uint32_t before = UINT32_MAX;
+  for (uint16_t i = 0; i < chunk->count; i++) {
+    const HeaderLine& line = chunk->lines[i];
+    chunk->least_mtu = std::min(chunk->least_mtu, line.path_mtu);
+    if (line.next_hop == before || !seen.insert(line.next_hop).second) continue;
+    before = line.next_hop;
+    chunk->hops.push_back({line.next_hop, line.next_hop_tag});
+  }
+  chunk->hops.shrink_to_fit();
+}
+
+void GroupMembers::Publish(uint64_t revision, uint32_t engine) {
+  for (const uint32_t number : changed_) Summarise(chunks_[number]);
+  changed_.clear();
+  auto made = std::make_unique<LineSnapshot>();
+  made->revision = revision;
+  made->members = index_.size();
+  made->engine = engine;
+  made->chunks.reserve(chunks_.size());
+  for (LineChunk* chunk : chunks_) {
+    if (chunk == nullptr) continue;
+    chunk->snapshots++;
+    made->chunks.push_back(chunk);
+  }
+  LineSnapshot* before = current_;
+  snapshots_.push_back(std::move(made));
+  {
+    const std::lock_guard lock(current_mutex_);
+    current_ = snapshots_.back().get();
+  }
+  before->next_hops_left.insert(before->next_hops_left.end(), next_hops_left_.begin(),
+                                next_hops_left_.end());
+  next_hops_left_.clear();
+}
+
+void GroupMembers::ForgetNextHops() {
+  std::fill(stamps_.begin(), stamps_.end(), uint16_t{0});
+  next_hops_left_.clear();
+  for (const auto& snapshot : snapshots_) snapshot->next_hops_left.clear();
+}
+
+std::vector<uint32_t> GroupMembers::Reclaim() {
+  std::vector<uint32_t> next_hops;
+  while (snapshots_.size() > 1) {
+    LineSnapshot& oldest = *snapshots_.front();
+    // Acquire: what its users read of it was read before it is freed.
+    if (oldest.holds.load(std::memory_order_acquire) != 0) break;
+    next_hops.insert(next_hops.end(), oldest.next_hops_left.begin(), oldest.next_hops_left.end());
+    for (const LineChunk* chunk : oldest.chunks) LeaveSnapshot(chunk);
+    snapshots_.pop_front();
+  }
+  return next_hops;
+}
+
+}  // namespace groupcast

@@ -1,0 +1,386 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 the Groupcast authors
+#include "api/group_sender.h"
+
+#include <algorithm>
+#include <cerrno>
+
+#include "api/caller_buffer.h"
+#include "api/plain_call.h"
+
+namespace groupcast {
+namespace {
+
+constexpr size_t kRestBatch = 256;
+
+bool HasBase(const iovec& part) { return part.iov_len == 0 || part.iov_base != nullptr; }
+
+}  // namespace
+
+GroupSender::GroupSender(Group::State* group, Payload::Body* body, const SendOptions& options,
+                         AsyncSend* async)
+    : group_(*group),
+      body_(*body),
+      options_(options),
+      async_(async),
+      snapshot_(group->members().Acquire()),
+      socket_(group->socket()),
+      nonblocking_(async != nullptr || options.nonblocking || socket_.nonblocking) {
+  body_.holds.fetch_add(1, std::memory_order_relaxed);
+  if (async_ != nullptr && async_->wants_errors) {
+    GroupMembers::HoldsOf(snapshot_)->fetch_add(1, std::memory_order_relaxed);
+    async_->snapshot = snapshot_;
+  }
+}
+
+GroupSender::~GroupSender() {
+  body_.holds.fetch_sub(1, std::memory_order_release);
+  GroupMembers::Release(snapshot_);
+}
+
+SendResult GroupSender::Send() {
+  CountHere(Counter::kGroupcasts, 1);
+  CountHere(Counter::kRecipients, snapshot_->members);
+  {
+    const EngineUse use;
+    if (UsesLines(use)) {
+      SendLines(use);
+    } else {
+      for (const LineChunk* chunk : snapshot_->chunks) ToRest({chunk, 0, chunk->count});
+    }
+  }
+  // A kernel that blocks must not hold up an engine that stops.
+  SendRest();
+  return {snapshot_->revision, snapshot_->members, snapshot_->members - failed_};
+}
+
+bool GroupSender::UsesLines(const EngineUse& use) const {
+  return use.engine() != nullptr && snapshot_->engine == use.engine()->instance() &&
+         !socket_.kernel_only && !(socket_.watch_errors && ErrorPending(group_.sd())) &&
+         !use.engine()->resolver().EgressPolicy();
+}
+
+void GroupSender::SendLines(const EngineUse& use) {
+  group_.NoteUsed();
+  call_ = ++use.seat().calls;
+  requests_.emplace(use, socket_, nonblocking_, call_);
+  if (requests_->Full()) {
+    for (const LineChunk* chunk : snapshot_->chunks) {
+      for (uint16_t i = 0; i < chunk->count; i++) Fail(RecipientOf(*chunk, i), EAGAIN);
+    }
+    return;
+  }
+  payload_sum_ = body_.Sum();
+  const auto& chunks = snapshot_->chunks;
+  const size_t n = chunks.size();
+  size_t first = 0;
+  uint16_t first_place = 0;
+  if (options_.rotate && n > 0) {
+    const uint64_t member = group_.NextRotation() % snapshot_->members;
+    first = member / kMaxGroupRecipients % n;
+    first_place = static_cast<uint16_t>(member % kMaxGroupRecipients % chunks[first]->count);
+  }
+  for (size_t i = 0; i < n; i++) {
+    const LineChunk* chunk = chunks[(first + i) % n];
+    SendChunk(use, {chunk, i == 0 ? first_place : uint16_t{0}, chunk->count});
+  }
+  if (first_place > 0) SendChunk(use, {chunks[first], 0, first_place});
+  if (async_ == nullptr && !nonblocking_) {
+    const auto gather = [&](Request* request) { Gather(use, *request); };
+    while (!requests_->GatherDone(gather) && requests_->Wait()) {
+    }
+  }
+  requests_.reset();
+  CountHere(Counter::kEngineRecipients, by_lines_);
+}
+
+bool GroupSender::IsUsable(Resolver& resolver, const HeaderLine& line) const {
+  const NextHop& hop = resolver.next_hops()[line.next_hop];
+  return hop.usable.load(std::memory_order_acquire) && hop.Tag() == line.next_hop_tag;
+}
+
+bool GroupSender::AllUsable(Resolver& resolver, const LineChunk& chunk) const {
+  // Read first: a change meanwhile makes the next look a whole one again.
+  const uint64_t changes = resolver.UsableChanges();
+  if (chunk.usable_at.load(std::memory_order_relaxed) == changes) return true;
+  for (const LineChunk::Hop& hop : chunk.hops) {
+    const NextHop& next_hop = resolver.next_hops()[hop.index];
+    if (!next_hop.usable.load(std::memory_order_acquire) || next_hop.Tag() != hop.tag) return false;
+  }
+  chunk.usable_at.store(changes, std::memory_order_relaxed);
+  return true;
+}
+
+// The longest run of lines that can be used as they are, again and again; the others are rest.
+void GroupSender::SendChunk(const EngineUse& use, const Run& run) {
+  const LineChunk& chunk = *run.chunk;
+  // Without carrier the plain call says what that means.
+  if (chunk.bin.port == Bin::kKernel || !use.engine()->LinkUp(chunk.bin.port)) {
+    ToRest(run);
+    return;
+  }
+  Resolver& resolver = use.engine()->resolver();
+  const bool all_fit =
+      options_.private_bytes != nullptr || body_.len() + kIpv6Headers <= chunk.least_mtu;
+  if (all_fit && AllUsable(resolver, chunk)) {
+    PostRun(use, run);
+    return;
+  }
+  const auto good = [&](uint16_t i) {
+    const HeaderLine& line = chunk.lines[i];
+    return (options_.private_bytes != nullptr || body_.len() + IpUdpLen(line) <= line.path_mtu) &&
+           IsUsable(resolver, line);
+  };
+  for (uint16_t from = run.from; from < run.to;) {
+    const bool is_good = good(from);
+    auto to = static_cast<uint16_t>(from + 1);
+    while (to < run.to && good(to) == is_good) to++;
+    if (is_good) {
+      PostRun(use, {&chunk, from, to});
+    } else {
+      ToRest({&chunk, from, to});
+    }
+    from = to;
+  }
+}
+
+bool GroupSender::Fits(const HeaderLine& line, const PrivateBytes& bytes) const {
+  return HasBase(bytes.prepend) && HasBase(bytes.append) &&
+         bytes.prepend.iov_len <= line.path_mtu && bytes.append.iov_len <= line.path_mtu &&
+         bytes.prepend.iov_len + bytes.append.iov_len + body_.len() + IpUdpLen(line) <=
+             line.path_mtu;
+}
+
+// Asks for the private bytes of members from run.from on, each once, as many as one request holds;
+// returns where it stopped. What a line can't take is rest.
+uint16_t GroupSender::StagePrivate(const EngineUse& use, const Run& run) {
+  const LineChunk& chunk = *run.chunk;
+  const size_t most = use.channel()->MostPrivate(chunk.bin.port, chunk.bin.lcore,
+                                                 {kMaxGroupRecipients, false, true, 0}) /
+                      2;
+  staged_.clear();
+  staged_bytes_.clear();
+  uint16_t i = run.from;
+  for (; i < run.to && staged_bytes_.size() < most; i++) {
+    PrivateBytes bytes;
+    options_.private_bytes(RecipientOf(chunk, i), &bytes);
+    if (!Fits(chunk.lines[i], bytes)) {
+      ToRest(chunk, i, bytes.prepend, bytes.append);
+      break;
+    }
+    const size_t offset = staged_bytes_.size();
+    staged_bytes_.resize(offset + bytes.prepend.iov_len + bytes.append.iov_len);
+    staged_.push_back(PutPrivate(bytes.prepend, bytes.append, body_.len(),
+                                 reinterpret_cast<uint8_t*>(staged_bytes_.data()),
+                                 static_cast<uint32_t>(offset)));
+  }
+  return i;
+}
+
+void GroupSender::PostRun(const EngineUse& use, Run run) {
+  while (run.from < run.to) {
+    Run some = run;
+    uint16_t next = run.to;
+    if (options_.private_bytes != nullptr) {
+      const size_t rest_before = rest_.size();
+      next = StagePrivate(use, run);
+      some.to = static_cast<uint16_t>(run.from + staged_.size());
+      if (rest_.size() > rest_before) next++;
+    }
+    if (some.from < some.to && !Post(use, some)) {
+      const bool stopping = use.engine()->stopping();
+      for (uint16_t i = some.from; i < some.to; i++) {
+        if (!stopping) {
+          Fail(RecipientOf(*run.chunk, i), EAGAIN);
+        } else if (options_.private_bytes == nullptr) {
+          ToRest({run.chunk, i, static_cast<uint16_t>(i + 1)});
+        } else {
+          const PrivatePart& part = staged_[i - some.from];
+          char* bytes = staged_bytes_.data() + part.offset;
+          ToRest(*run.chunk, i, {bytes, part.prepend_len},
+                 {bytes + part.prepend_len, part.append_len});
+        }
+      }
+    }
+    run.from = next;
+  }
+}
+
+void GroupSender::PutPrivates(Request* request) const {
+  std::copy(staged_.begin(), staged_.end(), request->own_privates);
+  std::copy(staged_bytes_.begin(), staged_bytes_.end(), request->own_private_bytes);
+}
+
+// False: no room.
+bool GroupSender::Post(const EngineUse& use, const Run& run) {
+  const Bin bin = run.chunk->bin;
+  const auto n = static_cast<uint16_t>(run.to - run.from);
+  const bool privates = options_.private_bytes != nullptr;
+  const bool copy =
+      body_.len() > 0 && use.engine()->CopiesPayload(bin.port, body_.for_devices(),
+                                                     body_.form() == Payload::Body::Form::kCopied);
+  const auto gather = [&](Request* request) { Gather(use, *request); };
+  const CallRequests::Room room = requests_->Allocate(
+      bin.port, bin.lcore, {n, false, privates, privates ? staged_bytes_.size() : 0},
+      body_.segments(), copy, gather);
+  Request* request = room.request;
+  if (request == nullptr) return false;
+  request->lines = run.chunk->lines.data() + run.from;
+  request->line_holds = GroupMembers::HoldsOf(snapshot_);
+  request->line_holds->fetch_add(1, std::memory_order_relaxed);
+  request->sharing = static_cast<Sharing>(options_.strategy);
+  if (copy) {
+    requests_->UseCopy(bin.port, room);
+  } else if (body_.len() > 0) {
+    request->payload_sum = payload_sum_;
+    request->segments = body_.segments().data();
+    request->nb_segments = static_cast<uint16_t>(body_.segments().size());
+    request->payload_holds = &body_.holds;
+    body_.holds.fetch_add(1, std::memory_order_relaxed);
+  }
+  if (privates) PutPrivates(request);
+  request->bytes =
+      uint64_t{n} * (body_.len() + kIpv6Headers) + (privates ? staged_bytes_.size() : 0);
+  if (async_ != nullptr) {
+    request->progress = &async_->progress;
+    async_->progress.requests_left.fetch_add(1, std::memory_order_relaxed);
+    if (async_->stage == Stage::kDone) {
+      request->requests_reading = &async_->progress.requests_reading;
+      async_->progress.requests_reading.fetch_add(1, std::memory_order_relaxed);
+    }
+    // Who collects it wants to know.
+    request->nobody_waits.store(false, std::memory_order_relaxed);
+    if (async_->wants_errors) request->holds.fetch_add(1, std::memory_order_relaxed);
+  }
+  if (!requests_->Post(bin.lcore, request)) {
+    if (async_ != nullptr) {
+      async_->progress.requests_left.fetch_sub(1, std::memory_order_relaxed);
+      if (async_->wants_errors) ReleaseRequest(request);
+    }
+    return false;
+  }
+  by_lines_ += n;
+  if (async_ == nullptr) {
+    if (!nonblocking_) posted_.push_back({request, run.chunk, run.from});
+  } else if (async_->wants_errors) {
+    async_->posted.push_back({request, run.chunk, run.from});
+  }
+  return true;
+}
+
+// Requests are gathered in the order they were posted in.
+void GroupSender::Gather(const EngineUse& use, const Request& request) {
+  if (async_ != nullptr || nonblocking_) return;
+  const AsyncSend::Posted& posted = posted_[gathered_++];
+  for (uint16_t i = 0; i < request.nb_recipients && request.failed > 0; i++) {
+    if (request.errors[i] == 0) continue;
+    const auto place = static_cast<uint16_t>(posted.first + i);
+    by_lines_--;
+    if (request.errors[i] != kNotStarted) {
+      Fail(RecipientOf(*posted.chunk, place), request.errors[i]);
+      continue;
+    }
+    use.seat().counters.Add(Counter::kKernelStopped);
+    if (request.privates == nullptr) {
+      ToRest({posted.chunk, place, static_cast<uint16_t>(place + 1)});
+      continue;
+    }
+    const PrivatePart& part = request.privates[i];
+    auto* bytes = const_cast<uint8_t*>(request.private_bytes) + part.offset;
+    ToRest(*posted.chunk, place, {bytes, part.prepend_len},
+           {bytes + part.prepend_len, part.append_len});
+  }
+}
+
+void GroupSender::ToRest(const Run& run) {
+  for (uint16_t i = run.from; i < run.to; i++) rest_.push_back({run.chunk, i, false, 0, 0, 0});
+}
+
+void GroupSender::ToRest(const LineChunk& chunk, uint16_t place, const iovec& prepend,
+                         const iovec& append) {
+  Rest rest{&chunk, place, true, rest_bytes_.size(), prepend.iov_len, append.iov_len};
+  // What the kernel would refuse for its length, or have no base for, is not copied.
+  if (!HasBase(prepend) || !HasBase(append)) {
+    Fail(RecipientOf(chunk, place), EFAULT);
+    return;
+  }
+  if (prepend.iov_len > kLongestPayload || append.iov_len > kLongestPayload) {
+    Fail(RecipientOf(chunk, place), EMSGSIZE);
+    return;
+  }
+  rest_bytes_.append(static_cast<const char*>(prepend.iov_base), prepend.iov_len);
+  rest_bytes_.append(static_cast<const char*>(append.iov_base), append.iov_len);
+  rest_.push_back(rest);
+}
+
+void GroupSender::SendRest() {
+  if (rest_.empty()) return;
+  std::string whole;
+  iovec shared{};
+  const std::span<const PayloadSegment> segments = body_.segments();
+  if (segments.size() == 1) {
+    shared = {const_cast<uint8_t*>(segments[0].data), segments[0].len};
+  } else if (segments.size() > 1) {
+    for (const PayloadSegment& segment : segments) {
+      whole.append(reinterpret_cast<const char*>(segment.data), segment.len);
+    }
+    shared = {whole.data(), whole.size()};
+  }
+  if (options_.private_bytes != nullptr) {
+    for (Rest& rest : rest_) {
+      if (rest.asked) continue;
+      PrivateBytes bytes;
+      options_.private_bytes(RecipientOf(*rest.chunk, rest.place), &bytes);
+      const Rest member = rest;
+      rest.chunk = nullptr;  // its place is taken by what is appended
+      ToRest(*member.chunk, member.place, bytes.prepend, bytes.append);
+    }
+    std::erase_if(rest_, [](const Rest& rest) { return rest.chunk == nullptr; });
+  }
+  for (size_t i = 0; i < rest_.size(); i += kRestBatch) {
+    SendSome(std::span(rest_).subspan(i, std::min(kRestBatch, rest_.size() - i)), shared);
+  }
+}
+
+void GroupSender::SendSome(std::span<const Rest> rest, const iovec& shared) {
+  const size_t n = rest.size();
+  std::vector<uint64_t> memory((sizeof(giobuf6) + n * sizeof(giovec6)) / sizeof(uint64_t) + 1);
+  auto* buf6 = reinterpret_cast<giobuf6*>(memory.data());
+  auto* buf4 = reinterpret_cast<giobuf*>(memory.data());
+  buf6->shared = shared;  // at the same place in both
+  for (size_t i = 0; i < n; i++) {
+    const Recipient member = RecipientOf(*rest[i].chunk, rest[i].place);
+    char* bytes = rest_bytes_.data() + rest[i].offset;
+    const iovec prepend = {bytes, rest[i].prepend_len};
+    const iovec append = {bytes + rest[i].prepend_len, rest[i].append_len};
+    if (group_.six()) {
+      buf6->recinfo[i] = {member.address(), prepend, append};
+    } else {
+      buf4->recinfo[i] = {member.ipv4(), prepend, append};
+    }
+  }
+  std::vector<int> errors(n);
+  PlainCall(group_.sd(), group_.six() ? CallerBuffer(buf6) : CallerBuffer(buf4), n,
+            nonblocking_ ? MSG_DONTWAIT : 0, call_, errors.data());
+  for (size_t i = 0; i < n; i++) {
+    // The plain call has counted it.
+    if (errors[i] != 0) NoteFailure(RecipientOf(*rest[i].chunk, rest[i].place), errors[i]);
+  }
+}
+
+void GroupSender::Fail(const Recipient& member, int error) {
+  CountHere(Counter::kRecipientErrors, 1);
+  if (error == EAGAIN) CountHere(Counter::kWouldBlock, 1);
+  NoteFailure(member, error);
+}
+
+void GroupSender::NoteFailure(const Recipient& member, int error) {
+  failed_++;
+  if (async_ != nullptr) {
+    if (async_->wants_errors) async_->completed.errors.push_back({member, error});
+  } else if (options_.errors != nullptr) {
+    options_.errors->push_back({member, error});
+  }
+}
+
+}  // namespace groupcast

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 the Groupcast authors
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "api/async_send.h"
+#include "api/call_requests.h"
+#include "api/group_state.h"
+#include "api/payload_body.h"
+
+namespace groupcast {
+
+// One send of a registered group on the caller's thread. Members whose lines can be used as they
+// are go straight to their lcores, a chunk at a time; all others go as sendgroup() would send them.
+class GroupSender {
+ public:
+  // `async`: where the send leaves what becomes of it later; null: it is waited for. All are
+  // borrowed for the sender's life.
+  GroupSender(Group::State* group, Payload::Body* body, const SendOptions& options,
+              AsyncSend* async);
+  ~GroupSender();
+  GroupSender(const GroupSender&) = delete;
+  GroupSender& operator=(const GroupSender&) = delete;
+
+  // Of a Payload; null: it was released.
+  static Payload::Body* BodyOf(const Payload& payload) { return payload.body_; }
+
+  SendResult Send();
+
+ private:
+  // Members [from, to) of a chunk.
+  struct Run {
+    const LineChunk* chunk;
+    uint16_t from;
+    uint16_t to;
+  };
+  // A member that does not go by its line.
+  struct Rest {
+    const LineChunk* chunk;
+    uint16_t place;
+    bool asked;  // for its private bytes, which are copied to rest_bytes_
+    size_t offset;
+    size_t prepend_len;
+    size_t append_len;
+  };
+
+  bool UsesLines(const EngineUse& use) const;
+  void SendLines(const EngineUse& use);
+  void SendChunk(const EngineUse& use, const Run& run);
+  bool IsUsable(Resolver& resolver, const HeaderLine& line) const;
+  bool AllUsable(Resolver& resolver, const LineChunk& chunk) const;
+  void PostRun(const EngineUse& use, Run run);
+  uint16_t StagePrivate(const EngineUse& use, const Run& run);
+  bool Post(const EngineUse& use, const Run& run);
+  void PutPrivates(Request* request) const;
+  bool Fits(const HeaderLine& line, const PrivateBytes& bytes) const;
+  void Gather(const EngineUse& use, const Request& request);
+  void ToRest(const Run& run);
+  void ToRest(const LineChunk& chunk, uint16_t place, const iovec& prepend, const iovec& append);
+  void SendRest();
+  void SendSome(std::span<const Rest> rest, const iovec& shared);
+  // Counts it, too.
+  void Fail(const Recipient& member, int error);
+  void NoteFailure(const Recipient& member, int error);
+
+  Group::State& group_;
+  Payload::Body& body_;
+  const SendOptions& options_;
+  AsyncSend* const async_;
+  const LineSnapshot* const snapshot_;
+  const UdpSocket socket_;
+  const bool nonblocking_;
+  uint64_t call_ = 0;  // of the lines' requests, if there are any
+  uint16_t payload_sum_ = 0;
+  std::optional<CallRequests> requests_;
+  std::vector<AsyncSend::Posted> posted_;
+  size_t gathered_ = 0;  // of posted_
+  // Private bytes of the request that is being made, copied when its members were asked.
+  std::vector<PrivatePart> staged_;
+  std::string staged_bytes_;
+  std::vector<Rest> rest_;
+  std::string rest_bytes_;
+  size_t by_lines_ = 0;
+  size_t failed_ = 0;
+};
+
+}  // namespace groupcast

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 the Groupcast authors
+//
+// A registered group: its members are resolved once, kept ready as header lines, and followed when
+// routes and next hops change, so that a send costs per member no more than writing the packet.
+#ifndef GROUPCAST_GROUP_H_
+#define GROUPCAST_GROUP_H_
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+#include <absl/types/span.h>
+#include <netinet/in.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "groupcast/completion.h"
+#include "groupcast/export.h"
+#include "groupcast/payload.h"
+#include "groupcast/recipient.h"
+
+namespace groupcast {
+
+// Whether packets share the payload's memory or have a copy each. What arrives is the same.
+enum class Strategy : uint8_t {
+  kAuto,   // what the port's driver profile holds for cheaper (its copybreak)
+  kChain,  // shared wherever the port takes chains of mbufs
+  kCopy,   // copied to each packet
+};
+
+// One member's private bytes of one send; length 0: none. Read before the send returns.
+struct PrivateBytes {
+  iovec prepend{};
+  iovec append{};
+};
+
+struct SendOptions {
+  // Never waits for room, like MSG_DONTWAIT; also where the socket is O_NONBLOCK.
+  bool nonblocking = false;
+  Strategy strategy = Strategy::kAuto;
+  // Begins each send with another member, so that no one is always served first or last.
+  bool rotate = false;
+  // Called once for each member, on the sending thread, in no order that one may rely on; null:
+  // nobody has private bytes. It must not use the group.
+  std::function<void(const Recipient&, PrivateBytes*)> private_bytes;
+  // Where Send() adds the members that it failed for; null: nobody wants to know.
+  std::vector<MemberError>* errors = nullptr;
+};
+
+struct SendResult {
+  uint64_t revision = 0;  // of the membership that was sent to
+  size_t members = 0;     // in it
+  size_t sent = 0;        // of them: without an error
+};
+
+// Threads: every method may be called by any number of threads at once; changes are made one after
+// the other, and a send has the membership of one moment, whatever changes meanwhile. Not in a
+// child forked after its creation. Movable by one thread while no other uses it.
+class GROUPCAST_API Group {
+ public:
+  // A group that sends from `sd`, a UDP socket of either family. The group keeps a descriptor of
+  // its own to that socket; `sd` may be closed. What the socket's options say is read now and by
+  // Refresh() only. An unbound socket is bound (to any address and a free port). With or without an
+  // engine. Errors:
+  //   kInvalidArgument    `sd` is not open, not a socket or not a UDP socket.
+  //   kResourceExhausted  no descriptor is free.
+  [[nodiscard]] static absl::StatusOr<Group> Create(int sd);
+
+  // Changes the membership, all of it at once for whoever sends; returns the new revision. A member
+  // is an address, UDP port and scope; its tag comes along. Adding one that is there changes its
+  // tag; removing one that is not is no error. Blocks while the kernel is asked for the routes
+  // (some 3 us each); senders go on meanwhile. What a member lacks shows when it is sent to.
+  //   kInvalidArgument    a member has port 0, or is IPv6 and the socket AF_INET, or is link-local
+  //                       without a scope, or IPv4 on a v6-only socket: nothing was changed.
+  //   kResourceExhausted  no memory: nothing was changed.
+  absl::StatusOr<uint64_t> Add(absl::Span<const Recipient> members);
+  absl::StatusOr<uint64_t> Remove(absl::Span<const Recipient> members);
+  absl::StatusOr<uint64_t> Replace(absl::Span<const Recipient> members);
+
+  size_t size() const;
+  uint64_t revision() const;
+  // A copy of the membership, in no order.
+  std::vector<Recipient> Members() const;
+
+  // Reads the socket's options again and makes every line anew. Blocks like Add().
+  absl::Status Refresh();
+
+  // Sends one datagram to each member: its prepend, the payload, its append. Blocks as sendgroup()
+  // does (each packet was accepted by its port's ring or by the kernel), and never with
+  // `nonblocking`. `payload` may be sent again, changed or released as its form allows.
+  //   kInvalidArgument     the payload was released.
+  //   kResourceExhausted   no memory for the call; some members may have been sent to.
+  // What goes wrong for one member is no error of the call: see SendOptions::errors.
+  absl::StatusOr<SendResult> Send(const Payload& payload, const SendOptions& options = {});
+
+  // The same without waiting for anything: nonblocking whatever the options say. The send is
+  // collected from `queue` as a CompletedSend with this `user_data`, exactly once, when it has
+  // reached `stage`. Members that go by the kernel are sent to before this returns.
+  //   kInvalidArgument     the payload was released.
+  //   kResourceExhausted   `queue` holds as many sends as it may: collect some. Nothing was sent.
+  absl::Status SendAsync(const Payload& payload, CompletionQueue& queue, uint64_t user_data,
+                         Stage stage = Stage::kAccepted, const SendOptions& options = {});
+
+  Group(Group&&) noexcept;
+  Group& operator=(Group&&) noexcept;
+  // Sends under way, synchronous ones of other threads included, must not begin after this;
+  // asynchronous ones end as if it were still there.
+  ~Group();
+
+  class State;
+
+ private:
+  explicit Group(std::shared_ptr<State> state);
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace groupcast
+
+#endif  // GROUPCAST_GROUP_H_
