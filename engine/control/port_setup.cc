@@ -21,6 +21,7 @@
 #include "engine/control/kernel_vlan.h"
 #include "engine/control/log.h"
 #include "engine/control/packet_sockets.h"
+#include "engine/control/send_plan.h"
 
 namespace groupcast {
 namespace {
@@ -276,16 +277,11 @@ TxPlan PortSetup::Plan(uint16_t queue) const {
 }
 
 std::string PortSetup::Describe() const {
-  const uint16_t copybreak = config_.copybreak.value_or(profile_.copybreak);
   return absl::StrCat(
       "port '", config_.name, "': ", device_, " (profile ", profile_.driver, "), ",
       config_.interface.empty() ? "static next hops" : "interface " + config_.kernel_interface,
       vlan_ != 0 ? absl::StrCat(", VLAN ", vlan_) : "", ", MTU ", mtu_, ", ", queues_,
-      " TX queue(s) of ", tx_descriptors_, "; payloads above ",
-      chains_ ? absl::StrCat(copybreak, " bytes are chained, smaller ones copied")
-              : "0 bytes are copied: the driver takes no chains",
-      (mbuf_offloads_ & ~RTE_MBUF_F_TX_VLAN) != 0 ? "; checksums by the device"
-                                                  : "; checksums in software");
+      " TX queue(s) of ", tx_descriptors_, "; ", DescribeSendPlan(Plan(0), profile_.completion));
 }
 
 }  // namespace groupcast

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 the Groupcast authors
+#include "engine/control/send_plan.h"
+
+#include <absl/strings/str_cat.h>
+
+namespace groupcast {
+namespace {
+
+std::string Payloads(const TxPlan& plan) {
+  if (!plan.chains) return "payloads are copied to each packet: the driver takes no chains";
+  if (plan.copybreak == 0) return "payloads are chained";
+  return absl::StrCat("payloads above ", plan.copybreak, " bytes are chained, smaller ones copied");
+}
+
+std::string Checksums(const TxPlan& plan) {
+  const bool ip = (plan.offloads & RTE_MBUF_F_TX_IP_CKSUM) != 0;
+  const bool udp = (plan.offloads & RTE_MBUF_F_TX_L4_MASK) == RTE_MBUF_F_TX_UDP_CKSUM;
+  if (ip && udp) return "checksums by the device";
+  if (!ip && !udp) return "checksums in software";
+  return ip ? "IPv4 checksums by the device, UDP checksums in software"
+            : "UDP checksums by the device, IPv4 checksums in software";
+}
+
+// What becomes of memory that the application hands over without a copy.
+std::string Memory(const TxPlan& plan, Completion completion) {
+  if (!plan.chains) return "copied, too";
+  switch (completion) {
+    case Completion::kEager:
+      return "handed back when the driver has taken the packets";
+    case Completion::kTold:
+      return "handed back when the device has read it";
+    case Completion::kConsumer:
+      return "handed back when the last packet's consumer frees it";
+    case Completion::kSilent:
+      return "copied: the driver does not tell when it was read";
+  }
+  return "";
+}
+
+}  // namespace
+
+std::string DescribeSendPlan(const TxPlan& plan, Completion completion) {
+  return absl::StrCat(Payloads(plan), "; ", Checksums(plan),
+                      "; application memory: ", Memory(plan, completion));
+}
+
+}  // namespace groupcast

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 the Groupcast authors
+#include "engine/control/send_plan.h"
+
+#include <gtest/gtest.h>
+
+namespace groupcast {
+namespace {
+
+struct Row {
+  bool chains;
+  uint16_t copybreak;
+  uint64_t offloads;
+  Completion completion;
+  const char* text;
+};
+
+TEST(SendPlanTest, SaysWhatBecomesOfAPayload) {
+  constexpr uint64_t kIp = RTE_MBUF_F_TX_IP_CKSUM, kUdp = RTE_MBUF_F_TX_UDP_CKSUM;
+  const Row rows[] = {
+      {true, 256, 0, Completion::kEager,
+       "payloads above 256 bytes are chained, smaller ones copied; checksums in software; "
+       "application memory: handed back when the driver has taken the packets"},
+      {true, 0, kIp | kUdp, Completion::kTold,
+       "payloads are chained; checksums by the device; "
+       "application memory: handed back when the device has read it"},
+      {true, 100, kIp, Completion::kConsumer,
+       "payloads above 100 bytes are chained, smaller ones copied; IPv4 checksums by the device, "
+       "UDP checksums in software; "
+       "application memory: handed back when the last packet's consumer frees it"},
+      {true, 100, kUdp, Completion::kSilent,
+       "payloads above 100 bytes are chained, smaller ones copied; UDP checksums by the device, "
+       "IPv4 checksums in software; "
+       "application memory: copied: the driver does not tell when it was read"},
+      {false, 256, 0, Completion::kEager,
+       "payloads are copied to each packet: the driver takes no chains; checksums in software; "
+       "application memory: copied, too"},
+  };
+  for (const Row& row : rows) {
+    TxPlan plan;
+    plan.chains = row.chains;
+    plan.copybreak = row.copybreak;
+    plan.offloads = row.offloads;
+    EXPECT_EQ(DescribeSendPlan(plan, row.completion), row.text);
+  }
+}
+
+}  // namespace
+}  // namespace groupcast
