@@ -63,6 +63,8 @@ ConfigTable<DriverProfile> ProfileTable() {
            "length of the transmit ring"},
           {"rx_descriptors", Integer(&P::rx_descriptors, 64, 32768), "descriptors",
            "length of the receive ring"},
+          {"rx_queues", OneOf(&P::rx_queues, {{"none", false}, {"as_tx", true}}), "",
+           "as_tx: it transmits only with as many receive queues, which nothing is taken from"},
           {"copybreak", Integer(&P::copybreak, 0, 65507), "bytes",
            "smaller payloads are copied to each packet, larger ones shared"},
           {"min_frame", Integer(&P::min_frame, 14, 64), "bytes", "shortest frame that it takes"},
@@ -84,8 +86,8 @@ ConfigTable<DriverProfile> ProfileTable() {
            "the device argument that names the kernel interface", false, "none"},
           {"arguments", ListOf(&P::arguments, "texts", "KEY=VALUE", ReadArgument), "",
            "device arguments added where the configuration does not give them; "
-           "${framesz}, ${blocksz} and ${framecnt} become what the MTU and the transmit ring "
-           "need",
+           "${descriptors} and ${queues} become the transmit rings' length and number, "
+           "${framesz} and ${blocksz} what the MTU needs",
            false, "none"}}};
 }
 

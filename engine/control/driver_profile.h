@@ -23,13 +23,14 @@ struct DriverProfile {
   uint16_t segment_bytes = UINT16_MAX;  // longest segment that it reads
   uint16_t tx_descriptors = 1024;
   uint16_t rx_descriptors = 1024;
+  bool rx_queues = false;    // it transmits only with a receive queue beside each transmit queue
   uint16_t copybreak = 256;  // bytes; smaller payloads are copied, not chained
   uint16_t min_frame = 14;   // bytes; shorter frames are refused by the driver
   Completion completion = Completion::kConsumer;
   bool reads_any_memory = false;         // of the process, not of DPDK's own only
   std::vector<std::string> tx_offloads;  // used where the driver advertises them
   std::string interface_argument;  // device argument that names the kernel interface ("iface")
-  // Device arguments added where the configuration does not give them; "${framesz}" etc. are not
+  // Device arguments added where the configuration does not give them; "${queues}" etc. are not
   // expanded here, the port set-up knows what depends on the MTU.
   std::vector<std::string> arguments;
 };

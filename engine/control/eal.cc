@@ -67,7 +67,10 @@ absl::StatusOr<std::vector<std::string>> MemoryArguments(const EngineConfig& con
   const uint32_t mib = config.memory_mib;
   if (config.hugepages != Hugepages::kOff) {
     const uint64_t free_mib = FreeHugepageMib();
-    if (free_mib >= mib) return std::vector<std::string>{"--in-memory"};
+    // One file for all: vhost-user shares at most eight with its peer.
+    if (free_mib >= mib) {
+      return std::vector<std::string>{"--in-memory", "--single-file-segments"};
+    }
     const std::string have = absl::StrCat(free_mib, " MiB of hugepages are free, ", mib,
                                           " MiB are wanted; see /proc/sys/vm/nr_hugepages");
     if (config.hugepages == Hugepages::kRequired) {

@@ -19,6 +19,7 @@
 #include "engine/control/egress_filters.h"
 #include "engine/control/host_check.h"
 #include "engine/control/log.h"
+#include "engine/control/sigpipe.h"
 #include "engine/control/threads.h"
 
 namespace groupcast {
@@ -99,7 +100,10 @@ absl::Status RunningEngine::StartResolver() {
 
 void RunningEngine::OnInterface(uint16_t port, const InterfaceState& state) {
   PortState* shared = ports_[port]->state();
-  shared->link_up.store(state.exists && state.up && state.carrier, std::memory_order_relaxed);
+  // A static port's link is its driver's to tell (LinkWatch).
+  if (ports_[port]->interface() != 0) {
+    shared->link_up.store(state.exists && state.up && state.carrier, std::memory_order_relaxed);
+  }
   shared->mtu.store(state.mtu, std::memory_order_relaxed);
 }
 
@@ -288,6 +292,7 @@ Channel* RunningEngine::ChannelOf(uint32_t number) {
   if (channel != nullptr) return channel;
   if (no_memory_.load(std::memory_order_relaxed)) return nullptr;
   const std::lock_guard lock(mutex_);
+  const SigpipeBlocked blocked;  // new memory is told to vhost-user's peers
   auto made = MakeChannel(number);
   if (made == nullptr) {
     // Nothing is given back before the engine stops.

@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <chrono>
 #include <cstdlib>
 
 #include "engine/control/descriptors.h"
@@ -21,12 +22,17 @@
 #include "engine/control/kernel_vlan.h"
 #include "engine/control/log.h"
 #include "engine/control/packet_sockets.h"
+#include "engine/control/peer_deadline.h"
 #include "engine/control/send_plan.h"
+#include "engine/control/sigpipe.h"
 
 namespace groupcast {
 namespace {
 
 constexpr char kAfPacket[] = "net_af_packet";
+constexpr char kVirtioUser[] = "net_virtio_user";
+constexpr auto kFirstPeer = std::chrono::seconds(10);
+constexpr uint32_t kRxMbufs = 64;  // nothing is received: what a queue's set-up wants to see
 // TPACKET2_HDRLEN and alignment before the frame in net_af_packet's ring.
 constexpr uint32_t kRingFrameOverhead = 64 + kEthernetHeader + kVlanTag;
 constexpr uint32_t kLeastRingFrame = 2048;
@@ -54,7 +60,8 @@ bool IsPromiscuous(const std::string& interface) {
   return AskInterface(interface, SIOCGIFFLAGS, &answer) && (answer.ifr_flags & IFF_PROMISC) != 0;
 }
 
-// A device argument's number as the driver reads it (atoi()); `absent` where it is not given.
+// A device argument's number as the driver reads it (atoi()); `absent` where it
+// is not given.
 uint32_t ArgumentOr(const PortConfig& config, const char* key, uint32_t absent) {
   const std::string text = config.DeviceArgument(key);
   return text.empty() ? absent : static_cast<uint32_t>(std::max(0, std::atoi(text.c_str())));
@@ -87,7 +94,8 @@ absl::Status PortSetup::CheckDevice() const {
         error, absl::StrCat("port '", config_.name, "': net_af_packet can't open its socket",
                             error == EPERM ? "; it needs CAP_NET_RAW (root)" : ""));
   }
-  // Only this capability may; the driver sets the interface's flags when it starts.
+  // Only this capability may; the driver sets the interface's flags when it
+  // starts.
   const int bytes = 1 << 16;
   const bool admin = setsockopt(probe, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof(bytes)) == 0;
   close(probe);
@@ -122,11 +130,12 @@ absl::Status PortSetup::FindInterface() {
   return absl::OkStatus();
 }
 
-// The profile's device arguments that the configuration does not give, with what depends on the MTU
-// and the transmit ring filled in.
-void PortSetup::AddArguments() {
+// The profile's device arguments that the configuration does not give, with
+// what depends on the MTU and the transmit ring filled in.
+void PortSetup::AddArguments(uint16_t queues) {
   const uint32_t descriptors = config_.tx_descriptors.value_or(profile_.tx_descriptors);
-  // A frame of the interface's MTU must fit: longer ones net_af_packet drops without a word.
+  // A frame of the interface's MTU must fit: longer ones net_af_packet drops
+  // without a word.
   ring_frame_ = std::max(std::bit_ceil(mtu_ + kRingFrameOverhead), kLeastRingFrame);
   for (const std::string& argument : profile_.arguments) {
     if (!config_.DeviceArgument(argument.substr(0, argument.find('='))).empty()) continue;
@@ -134,7 +143,8 @@ void PortSetup::AddArguments() {
                     absl::StrReplaceAll(
                         argument, {{"${framesz}", absl::StrCat(ring_frame_)},
                                    {"${blocksz}", absl::StrCat(std::max(ring_frame_, kRingBlock))},
-                                   {"${framecnt}", absl::StrCat(descriptors)}}));
+                                   {"${descriptors}", absl::StrCat(descriptors)},
+                                   {"${queues}", absl::StrCat(queues)}}));
   }
   if (profile_.driver != kAfPacket) return;
   // What the configuration itself says of the ring counts.
@@ -144,7 +154,7 @@ void PortSetup::AddArguments() {
 }
 
 absl::Status PortSetup::Probe(uint16_t queues) {
-  AddArguments();
+  AddArguments(queues);
   const bool af_packet = profile_.driver == kAfPacket;
   if (af_packet && config_.DeviceArgument("qpairs").empty()) {
     absl::StrAppend(&device_, ",qpairs=", std::min<uint16_t>(queues, KickSockets::kMost));
@@ -155,7 +165,19 @@ absl::Status PortSetup::Probe(uint16_t queues) {
     return absl::AlreadyExistsError(absl::StrCat("port '", config_.name, "': DPDK device '", name,
                                                  "' is in use in this process already"));
   }
+  const std::string socket_path =
+      profile_.driver == kVirtioUser && ArgumentOr(config_, "server", 0) == 1
+          ? config_.DeviceArgument("path")
+          : "";
+  std::optional<PeerDeadline> deadline;
+  if (!socket_path.empty()) deadline.emplace(socket_path, kFirstPeer);
   const int rc = rte_dev_probe(device_.c_str());
+  if (rc < 0 && deadline && deadline->Stop()) {
+    unlink(socket_path.c_str());
+    return absl::DeadlineExceededError(
+        absl::StrCat("port '", config_.name, "': nobody connected to ", socket_path, " within ",
+                     kFirstPeer.count(), " s; start the consumer (vhost-user, as client) as well"));
+  }
   if (rc < 0) return Failed(rc, "did not start");
   probed_ = true;
   CloseDpdkOnExec(before);
@@ -163,8 +185,9 @@ absl::Status PortSetup::Probe(uint16_t queues) {
     return Failed(ENODEV, "is no network device");
   }
   if (!af_packet) return absl::OkStatus();
-  // Each frame in flight is charged with its socket buffer's own size, too, and the driver's
-  // poll() must find the socket writeable while the ring is full: it would block the lcore.
+  // Each frame in flight is charged with its socket buffer's own size, too, and
+  // the driver's poll() must find the socket writeable while the ring is full:
+  // it would block the lcore.
   const uint64_t ring_bytes = uint64_t{ring_frames_} * (ring_frame_ + 1024) * 2;
   auto kick = AdoptPacketSockets(before, interface_, ring_bytes);
   if (!kick.ok()) return kick.status();
@@ -183,7 +206,8 @@ absl::Status PortSetup::Configure(uint16_t queues) {
   rte_eth_conf conf{};
   const bool advertised = (info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) != 0;
   if (advertised) conf.txmode.offloads |= RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
-  // An append segment makes three; net_null and net_pcap take chains without advertising it.
+  // An append segment makes three; net_null and net_pcap take chains without
+  // advertising it.
   chains_ = profile_.max_segments >= 3 &&
             (profile_.chains || (profile_.chains_if_advertised && advertised));
   for (const std::string& wanted : config_.tx_offloads.value_or(profile_.tx_offloads)) {
@@ -200,7 +224,13 @@ absl::Status PortSetup::Configure(uint16_t queues) {
   }
   queues_ = std::min(queues, info.max_tx_queues);
   if (kick_.count > 0) queues_ = std::min<uint16_t>(queues_, kick_.count);
-  rc = rte_eth_dev_configure(port_id_, 0, queues_, &conf);
+  // Where the kernel has no interface to tell of, the driver may know whether
+  // there is a peer.
+  const bool tells_link = interface_ == 0 && (*info.dev_flags & RTE_ETH_DEV_INTR_LSC) != 0;
+  conf.intr_conf.lsc = tells_link ? 1 : 0;
+  if (tells_link) link_watch_.emplace(config_.name, port_id_, &state_);
+  const uint16_t rx_queues = profile_.rx_queues ? queues_ : 0;
+  rc = rte_eth_dev_configure(port_id_, rx_queues, queues_, &conf);
   if (rc < 0) return Failed(rc, absl::StrCat("can't be configured with ", queues_, " TX queues"));
   tx_descriptors_ = kick_.count > 0
                         ? static_cast<uint16_t>(std::min<uint32_t>(ring_frames_, UINT16_MAX))
@@ -214,10 +244,20 @@ absl::Status PortSetup::Configure(uint16_t queues) {
     rc = rte_eth_tx_queue_setup(port_id_, queue, tx_descriptors_, SOCKET_ID_ANY, &tx);
     if (rc < 0) return Failed(rc, absl::StrCat("can't set up TX queue ", queue));
   }
+  for (uint16_t queue = 0; queue < rx_queues; queue++) {
+    if (rx_pool_ == nullptr) {
+      rx_pool_ = rte_pktmbuf_pool_create(absl::StrCat("gc_rx_", port_id_).c_str(), kRxMbufs, 0, 0,
+                                         RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+    }
+    if (rx_pool_ == nullptr) return Failed(rte_errno, "has no memory for its receive queues");
+    rc = rte_eth_rx_queue_setup(port_id_, queue, rx_descriptors, SOCKET_ID_ANY, nullptr, rx_pool_);
+    if (rc < 0) return Failed(rc, absl::StrCat("can't set up RX queue ", queue));
+  }
   return Begin();
 }
 
-// rte_eth_dev_start() sets the MAC and the flags of net_af_packet's interface anew.
+// rte_eth_dev_start() sets the MAC and the flags of net_af_packet's interface
+// anew.
 absl::Status PortSetup::Begin() {
   const bool af_packet = kick_.count > 0;
   KeptNeighbours kept;
@@ -232,11 +272,13 @@ absl::Status PortSetup::Begin() {
   }
   if (rc < 0) return Failed(rc, "can't be started");
   started_ = true;
+  if (link_watch_) link_watch_->Begin();
   return absl::OkStatus();
 }
 
 absl::StatusOr<std::unique_ptr<PortSetup>> PortSetup::Start(const PortConfig& config,
                                                             uint16_t queues) {
+  const SigpipeBlocked blocked;
   std::unique_ptr<PortSetup> self(new PortSetup);
   self->config_ = config;
   self->device_ = config.device;
@@ -253,12 +295,15 @@ absl::StatusOr<std::unique_ptr<PortSetup>> PortSetup::Start(const PortConfig& co
 }
 
 PortSetup::~PortSetup() {
+  const SigpipeBlocked blocked;
+  link_watch_.reset();
   if (started_) rte_eth_dev_stop(port_id_);
   if (!probed_) return;
   rte_eth_dev_info info;
   if (rte_eth_dev_info_get(port_id_, &info) != 0) return;
   rte_device* device = info.device;
   rte_eth_dev_close(port_id_);
+  rte_mempool_free(rx_pool_);
   const int rc = rte_dev_remove(device);
   if (rc < 0) LogWarning(std::string(Failed(rc, "can't be removed").message()));
 }

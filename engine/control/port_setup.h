@@ -6,10 +6,12 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "engine/control/config.h"
 #include "engine/control/driver_profile.h"
+#include "engine/control/link_watch.h"
 #include "engine/datapath/assembler.h"
 #include "engine/datapath/port.h"
 
@@ -51,7 +53,7 @@ class PortSetup {
   PortSetup() = default;
   absl::Status FindInterface();
   absl::Status CheckDevice() const;
-  void AddArguments();
+  void AddArguments(uint16_t queues);
   absl::Status Probe(uint16_t queues);
   absl::Status Configure(uint16_t queues);
   absl::Status Begin();
@@ -73,8 +75,10 @@ class PortSetup {
   uint16_t tx_descriptors_ = 0;
   bool chains_ = false;
   uint64_t mbuf_offloads_ = 0;
+  rte_mempool* rx_pool_ = nullptr;
   KickSockets kick_;
   PortState state_;
+  std::optional<LinkWatch> link_watch_;
 };
 
 }  // namespace groupcast

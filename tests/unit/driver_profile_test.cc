@@ -32,7 +32,7 @@ TEST_F(DriverProfileTest, AfPacket) {
   };
   EXPECT_TRUE(has("framesz=${framesz}"));
   EXPECT_TRUE(has("blocksz=${blocksz}"));
-  EXPECT_TRUE(has("framecnt=${framecnt}"));
+  EXPECT_TRUE(has("framecnt=${descriptors}"));
 }
 
 TEST_F(DriverProfileTest, SoftwareDriversTakeChains) {
@@ -45,6 +45,23 @@ TEST_F(DriverProfileTest, SoftwareDriversTakeChains) {
     EXPECT_EQ(profile->completion,
               std::string(driver) == "net_ring" ? Completion::kConsumer : Completion::kEager);
   }
+}
+
+TEST_F(DriverProfileTest, BothSidesOfVhostUser) {
+  const auto virtio = LoadDriverProfile("net_virtio_user");
+  const auto vhost = LoadDriverProfile("net_vhost");
+  ASSERT_TRUE(virtio.ok()) << virtio.status();
+  ASSERT_TRUE(vhost.ok()) << vhost.status();
+  EXPECT_TRUE(virtio->chains && vhost->chains);
+  EXPECT_EQ(virtio->completion, Completion::kSilent);
+  EXPECT_EQ(vhost->completion, Completion::kEager);
+  EXPECT_FALSE(virtio->rx_queues);
+  EXPECT_TRUE(vhost->rx_queues);
+  // "iface" is a socket to the one and a tap device to the other.
+  EXPECT_EQ(virtio->interface_argument, "");
+  EXPECT_EQ(vhost->interface_argument, "");
+  EXPECT_EQ(LoadDeviceProfile("net_virtio_user0")->driver, "net_virtio_user");
+  EXPECT_EQ(LoadDeviceProfile("net_vhost1")->driver, "net_vhost");
 }
 
 TEST_F(DriverProfileTest, OthersGetTheGenericOne) {

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 the Groupcast authors
+#include "engine/control/link_watch.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <cerrno>
+#include <chrono>
+#include <thread>
+#include <utility>
+
+#include "engine/control/log.h"
+
+namespace groupcast {
+
+LinkWatch::LinkWatch(std::string name, uint16_t port_id, PortState* state)
+    : name_(std::move(name)), port_id_(port_id), state_(state) {
+  state_->link_up.store(false, std::memory_order_relaxed);
+  rte_eth_dev_callback_register(port_id_, RTE_ETH_EVENT_INTR_LSC, OnEvent, this);
+}
+
+LinkWatch::~LinkWatch() {
+  // While one runs it is not taken off.
+  while (rte_eth_dev_callback_unregister(port_id_, RTE_ETH_EVENT_INTR_LSC, OnEvent, this) ==
+         -EAGAIN) {
+    std::this_thread::sleep_for(std::chrono::microseconds(100));
+  }
+}
+
+void LinkWatch::Begin() {
+  const std::lock_guard lock(mutex_);
+  begun_ = true;
+  Look();
+  if (!state_->link_up.load(std::memory_order_relaxed)) {
+    LogNotice(absl::StrCat("port '", name_, "' has no link yet"));
+  }
+}
+
+int LinkWatch::OnEvent(uint16_t, rte_eth_event_type, void* self, void*) {
+  auto* watch = static_cast<LinkWatch*>(self);
+  const std::lock_guard lock(watch->mutex_);
+  if (watch->begun_) watch->Look();
+  return 0;
+}
+
+void LinkWatch::Look() {
+  rte_eth_link link{};
+  if (rte_eth_link_get_nowait(port_id_, &link) != 0) return;
+  const bool up = link.link_status == RTE_ETH_LINK_UP;
+  if (state_->link_up.exchange(up, std::memory_order_relaxed) == up) return;
+  LogNotice(absl::StrCat("port '", name_, "': its link is ", up ? "up" : "down"));
+}
+
+}  // namespace groupcast

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 the Groupcast authors
+#pragma once
+
+#include <rte_ethdev.h>
+
+#include <cstdint>
+#include <mutex>
+#include <string>
+
+#include "engine/datapath/port.h"
+
+namespace groupcast {
+
+// Follows the link of a port whose driver tells of it (vhost-user's two sides: whether there is a
+// peer), so that nothing waits for a peer that is gone. Not for ports with a kernel interface,
+// whose carrier the kernel tells.
+class LinkWatch {
+ public:
+  // `name` is the port's, for the log. Before the device is configured.
+  LinkWatch(std::string name, uint16_t port_id, PortState* state);
+  // Before the device is stopped: closing it tells of its link, too.
+  ~LinkWatch();
+  LinkWatch(const LinkWatch&) = delete;
+  LinkWatch& operator=(const LinkWatch&) = delete;
+
+  // Takes the link as it is now; the device has started.
+  void Begin();
+
+ private:
+  static int OnEvent(uint16_t port_id, rte_eth_event_type event, void* self, void* unused);
+  void Look();
+
+  std::string name_;
+  uint16_t port_id_;
+  std::mutex mutex_;  // events come on the driver's threads
+  bool begun_ = false;
+  PortState* state_;
+};
+
+}  // namespace groupcast
