@@ -2,6 +2,9 @@
 // Copyright (c) 2026 the Groupcast authors
 #include "api/kernel_path.h"
 
+#include <netinet/in.h>
+#include <netinet/udp.h>
+
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -14,6 +17,15 @@ namespace groupcast {
 namespace {
 
 constexpr size_t kBatch = 64;
+
+// Behind others, sendmmsg() does not say why it stopped, so that datagram is sent once more. Where
+// datagrams are collected into one, the first attempt has thrown away all of it.
+bool Collects(int sd, int flags) {
+  int corked = 0;
+  socklen_t len = sizeof(corked);
+  return (flags & MSG_MORE) != 0 ||
+         (getsockopt(sd, IPPROTO_UDP, UDP_CORK, &corked, &len) == 0 && corked != 0);
+}
 
 size_t PutIovec(const iovec& part, iovec* at) {
   if (part.iov_len == 0) return 0;
@@ -28,8 +40,9 @@ size_t Send(int sd, const CallerBuffer& buf, size_t count, IndexOf index_of, int
   std::array<mmsghdr, kBatch> messages;
   std::array<std::array<iovec, 3>, kBatch> parts;
   size_t sent = 0, errors = 0, would_block = 0;
+  const size_t at_once = count > 1 && Collects(sd, flags) ? 1 : kBatch;
   for (size_t done = 0; done < count;) {
-    const size_t n = std::min(kBatch, count - done);
+    const size_t n = std::min(at_once, count - done);
     for (size_t i = 0; i < n; i++) {
       const size_t index = index_of(done + i);
       size_t used = PutIovec(buf.Prepend(index), parts[i].data());

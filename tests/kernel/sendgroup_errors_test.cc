@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 #include <linux/errqueue.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -197,6 +198,26 @@ TEST_P(SendgroupErrors, MoreGoesByTheKernel) {
   std::vector<Datagram> received = sink.Receive(1);
   ASSERT_EQ(received.size(), 1u);
   EXPECT_EQ(received[0].payload, "half,half,");
+}
+
+// What is collected is lost by the datagram that makes it too long, which the kernel is to be asked
+// for once.
+TEST_P(SendgroupErrors, MoreThanADatagramHolds) {
+  for (int flags : {0, int{MSG_MORE}}) {
+    SCOPED_TRACE(flags);
+    sd_.Set(IPPROTO_UDP, UDP_CORK, flags == 0);
+    ASSERT_EQ(groupcast_refresh(sd_), 0);
+    Groupcast groupcast(Pattern(40000));
+    groupcast.AddRange(kBehindGateway + 1, 4, kUdpPort);
+    std::vector<int> kernel;
+    for (size_t i = 0; i < groupcast.size(); i++) {
+      kernel.push_back(groupcast.KernelSend(sd_, i, flags));
+    }
+    EXPECT_EQ(kernel, std::vector<int>({0, EMSGSIZE, 0, EMSGSIZE}));
+    EXPECT_EQ(groupcast.Send(sd_, flags), 2);
+    EXPECT_EQ(groupcast.errnos, kernel);
+    sd_.Set(IPPROTO_UDP, UDP_CORK, 0);
+  }
 }
 
 TEST_P(SendgroupErrors, Lengths) {
