@@ -52,6 +52,10 @@ class NetworkNamespace {
 // Two hosts and a wire between them: the test runs on tx (v0, 10.99.0.1/16), the recipients are on
 // rx (v1).
 class TwoHosts : public testing::Test {
+ public:
+  // Returns the path of a file with this text, until the next one is written.
+  static std::string WriteFile(const std::string& text);
+
  protected:
   static const NetworkNamespace& tx();
   static const NetworkNamespace& rx();
@@ -59,8 +63,6 @@ class TwoHosts : public testing::Test {
   void SetUp() override;
   void TearDown() override;
 
-  // Returns the path of a file with this text, until the next one is written.
-  static std::string WriteFile(const std::string& text);
   // groupcast_attach() with net_af_packet on v0; `arguments` are added to its device, `more` to the
   // file.
   static int TryAttach(const std::string& arguments = "", const std::string& more = "");
