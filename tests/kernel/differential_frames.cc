@@ -86,8 +86,10 @@ std::string Show(const char* name, const Packet* packet, size_t frame, size_t fr
 std::string Comparable(const std::string& frame) {
   std::string masked = frame;
   if (IsIpv6(frame.data())) {
+    // There is one, or there is none.
+    const bool label = (frame[kIp + 1] & 0x0f) != 0 || Be16(frame.data() + kIp + 2) != 0;
     masked[kIp + 1] = static_cast<char>(masked[kIp + 1] & 0xf0);
-    masked.replace(kIp + 2, 2, 2, 0);
+    masked.replace(kIp + 2, 2, 2, label ? '\1' : '\0');
     const size_t fragment = FindIpv6Header(frame.data(), frame.size(), IPPROTO_FRAGMENT);
     if (fragment != 0) masked.replace(fragment + 4, 4, 4, 0);
   } else {

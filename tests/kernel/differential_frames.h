@@ -23,8 +23,8 @@ struct Packet {
   std::vector<std::string> frames;
 };
 
-// What frames are compared as: without the IP id (and the checksum over it, which is verified),
-// IPv6 fragment id and flow label.
+// What frames are compared as: without the IP id (and the checksum over it, which is verified), the
+// IPv6 fragment id, and which flow label it is, if any.
 std::string Comparable(const std::string& frame);
 
 // Datagrams by their UDP source port.

@@ -3,6 +3,7 @@
 #include "tests/kernel/differential_options.h"
 
 #include <fcntl.h>
+#include <linux/in6.h>
 #include <linux/net_tstamp.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -12,6 +13,7 @@
 #include <time.h>
 
 #include <cstring>
+#include <span>
 
 #include "tests/kernel/differential_world.h"
 
@@ -69,6 +71,14 @@ std::string IpOptions(Random* random) {
 }
 std::string LocalPorts(Random*) { return Bytes(uint32_t{40000u << 16 | 39000u}); }
 
+std::string Hops(Random* random) { return Bytes(random->Between(-1, 255)); }
+std::string FlowLabels(Random* random) { return Bytes(random->Below(4)); }
+std::string Preferences(Random* random) {
+  return Bytes(random->Of({IPV6_PREFER_SRC_PUBLIC, IPV6_PREFER_SRC_TMP, IPV6_PREFER_SRC_COA}));
+}
+// An extension header of 8 bytes, with padding only.
+std::string Extension(Random*) { return std::string("\0\0\1\4\0\0\0\0", 8); }
+
 struct Kind {
   const char* name;
   unsigned per_mille;
@@ -81,10 +91,6 @@ struct Kind {
   Kind { #option, per_mille, level, option, value }
 
 const Kind kKinds[] = {
-    OPTION(120, IPPROTO_IP, IP_TTL, Ttl),
-    OPTION(150, IPPROTO_IP, IP_TOS, Tos),
-    OPTION(350, IPPROTO_IP, IP_MTU_DISCOVER, MtuDiscover),
-    OPTION(60, IPPROTO_IP, IP_RECVERR, On),
     OPTION(60, SOL_SOCKET, SO_PRIORITY, Priority),
     OPTION(100, SOL_SOCKET, SO_MARK, Mark),
     OPTION(150, SOL_SOCKET, SO_BROADCAST, Bit),
@@ -93,18 +99,7 @@ const Kind kKinds[] = {
     OPTION(50, SOL_SOCKET, SO_SNDBUF, SendBuffer),
     OPTION(50, SOL_SOCKET, SO_SNDTIMEO, Timeout),
     Kind{"O_NONBLOCK", 120, kFileLevel, 0, On},
-    // Those that change nothing, or only what is received or sent elsewhere.
-    OPTION(20, IPPROTO_IP, IP_MULTICAST_TTL, Byte),
-    OPTION(20, IPPROTO_IP, IP_MULTICAST_LOOP, Bit),
-    OPTION(20, IPPROTO_IP, IP_MULTICAST_IF, MulticastInterface),
-    OPTION(20, IPPROTO_IP, IP_MULTICAST_ALL, Bit),
-    OPTION(20, IPPROTO_IP, IP_PKTINFO, On),
-    OPTION(20, IPPROTO_IP, IP_RECVTTL, On),
-    OPTION(20, IPPROTO_IP, IP_RECVTOS, On),
-    OPTION(20, IPPROTO_IP, IP_MINTTL, Byte),
-    OPTION(20, IPPROTO_IP, IP_FREEBIND, On),
-    OPTION(20, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, On),
-    Kind{"IP_LOCAL_PORT_RANGE", 20, IPPROTO_IP, kIpLocalPortRange, LocalPorts},
+    // Those that change nothing, or only what is received.
     OPTION(20, SOL_SOCKET, SO_REUSEADDR, On),
     OPTION(20, SOL_SOCKET, SO_REUSEPORT, On),
     OPTION(20, SOL_SOCKET, SO_KEEPALIVE, On),
@@ -121,12 +116,57 @@ const Kind kKinds[] = {
     OPTION(8, SOL_SOCKET, SO_DONTROUTE, On),
     OPTION(8, SOL_SOCKET, SO_TIMESTAMPING, Timestamping),
     OPTION(8, SOL_SOCKET, SO_TXTIME, TransmitTime),
-    OPTION(8, IPPROTO_IP, IP_OPTIONS, IpOptions),
-    OPTION(8, IPPROTO_IP, IP_TRANSPARENT, On),
-    OPTION(8, IPPROTO_IP, IP_UNICAST_IF, NetworkOrderLinkIndex),
     OPTION(8, IPPROTO_UDP, UDP_CORK, On),
     OPTION(8, IPPROTO_UDP, UDP_SEGMENT, Segment),
     OPTION(8, IPPROTO_UDP, UDP_ENCAP, Encapsulation),
+};
+
+// Those of IPv4 count on an AF_INET6 socket as well, for mapped addresses.
+const Kind kIpv4Kinds[] = {
+    OPTION(120, IPPROTO_IP, IP_TTL, Ttl),
+    OPTION(150, IPPROTO_IP, IP_TOS, Tos),
+    OPTION(350, IPPROTO_IP, IP_MTU_DISCOVER, MtuDiscover),
+    OPTION(60, IPPROTO_IP, IP_RECVERR, On),
+    OPTION(20, IPPROTO_IP, IP_MULTICAST_TTL, Byte),
+    OPTION(20, IPPROTO_IP, IP_MULTICAST_LOOP, Bit),
+    OPTION(20, IPPROTO_IP, IP_MULTICAST_IF, MulticastInterface),
+    OPTION(20, IPPROTO_IP, IP_MULTICAST_ALL, Bit),
+    OPTION(20, IPPROTO_IP, IP_PKTINFO, On),
+    OPTION(20, IPPROTO_IP, IP_RECVTTL, On),
+    OPTION(20, IPPROTO_IP, IP_RECVTOS, On),
+    OPTION(20, IPPROTO_IP, IP_MINTTL, Byte),
+    OPTION(20, IPPROTO_IP, IP_FREEBIND, On),
+    OPTION(20, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, On),
+    Kind{"IP_LOCAL_PORT_RANGE", 20, IPPROTO_IP, kIpLocalPortRange, LocalPorts},
+    OPTION(8, IPPROTO_IP, IP_OPTIONS, IpOptions),
+    OPTION(8, IPPROTO_IP, IP_TRANSPARENT, On),
+    OPTION(8, IPPROTO_IP, IP_UNICAST_IF, NetworkOrderLinkIndex),
+};
+
+// Without IPV6_MTU and IPV6_PKTINFO, which sendgroup.h says are not followed.
+const Kind kIpv6Kinds[] = {
+    OPTION(120, IPPROTO_IPV6, IPV6_UNICAST_HOPS, Hops),
+    OPTION(150, IPPROTO_IPV6, IPV6_TCLASS, Tos),
+    OPTION(250, IPPROTO_IPV6, IPV6_MTU_DISCOVER, MtuDiscover),
+    OPTION(150, IPPROTO_IPV6, IPV6_DONTFRAG, Bit),
+    OPTION(60, IPPROTO_IPV6, IPV6_RECVERR, On),
+    OPTION(80, IPPROTO_IPV6, IPV6_V6ONLY, On),
+    OPTION(150, IPPROTO_IPV6, IPV6_AUTOFLOWLABEL, FlowLabels),
+    OPTION(20, IPPROTO_IPV6, IPV6_FLOWINFO_SEND, On),
+    OPTION(20, IPPROTO_IPV6, IPV6_ADDR_PREFERENCES, Preferences),
+    OPTION(20, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, Hops),
+    OPTION(20, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, Bit),
+    OPTION(20, IPPROTO_IPV6, IPV6_MULTICAST_IF, LinkIndex),
+    OPTION(20, IPPROTO_IPV6, IPV6_MULTICAST_ALL, Bit),
+    OPTION(20, IPPROTO_IPV6, IPV6_RECVPKTINFO, On),
+    OPTION(20, IPPROTO_IPV6, IPV6_RECVTCLASS, On),
+    OPTION(20, IPPROTO_IPV6, IPV6_MINHOPCOUNT, Byte),
+    OPTION(20, IPPROTO_IPV6, IPV6_FREEBIND, On),
+    OPTION(8, IPPROTO_IPV6, IPV6_HOPOPTS, Extension),
+    OPTION(8, IPPROTO_IPV6, IPV6_DSTOPTS, Extension),
+    OPTION(8, IPPROTO_IPV6, IPV6_TRANSPARENT, On),
+    OPTION(8, IPPROTO_IPV6, IPV6_UNICAST_IF, NetworkOrderLinkIndex),
+    OPTION(8, IPPROTO_UDP, UDP_NO_CHECK6_TX, On),
 };
 
 #undef OPTION
@@ -147,13 +187,18 @@ void SocketOption::Set(int sd) const {
   setsockopt(sd, level, option, value.data(), static_cast<socklen_t>(value.size()));
 }
 
-std::vector<SocketOption> RandomOptions(Random* random) {
+std::vector<SocketOption> RandomOptions(Random* random, int family) {
   std::vector<SocketOption> options;
   if (random->Percent(30)) return options;
-  for (const Kind& kind : kKinds) {
-    if (random->Below(1000u) >= kind.per_mille) continue;
-    options.push_back({kind.name, kind.level, kind.option, kind.value(random)});
-  }
+  const auto add = [&](std::span<const Kind> kinds) {
+    for (const Kind& kind : kinds) {
+      if (random->Below(1000u) >= kind.per_mille) continue;
+      options.push_back({kind.name, kind.level, kind.option, kind.value(random)});
+    }
+  };
+  add(kKinds);
+  if (family == AF_INET || random->Percent(40)) add(kIpv4Kinds);
+  if (family == AF_INET6) add(kIpv6Kinds);
   return options;
 }
 

@@ -23,7 +23,7 @@ struct SocketOption {
 // O_NONBLOCK, among the options of a socket.
 inline constexpr int kFileLevel = -1;
 
-// A random set, most of which the engine serves.
-std::vector<SocketOption> RandomOptions(Random* random);
+// A random set for a socket of this family, most of which the engine serves.
+std::vector<SocketOption> RandomOptions(Random* random, int family);
 
 }  // namespace groupcast

