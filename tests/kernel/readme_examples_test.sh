@@ -33,7 +33,9 @@ for header in "$prefix"/include/groupcast/*.h; do
   for mode in "${modes[@]}"; do
     # Twice: it has a guard.
     printf '#include <%s>\n#include <%s>\nextern int more;\n' "$name" "$name" >"$dir/alone"
-    flags='-Wall -Wextra -Wpedantic -Werror -fsyntax-only $(pkg-config --cflags groupcast)'
+    package=groupcast
+    [[ $mode == c++* ]] && package=groupcast-cpp
+    flags="-Wall -Wextra -Wpedantic -Werror -fsyntax-only \$(pkg-config --cflags $package)"
     run "$mode $flags alone" || fail "$name does not compile alone by $mode" "$dir/log"
   done
 done
@@ -86,6 +88,10 @@ done < <(grep '^\./' "$dir/commands")
 for place in here there; do
   for i in 0 1 2; do
     wait_for_line "$dir/$place" "^500$i number $i: the same for all$"
+    wait_for_line "$dir/$place" "^500[01] #$i tick $i$"
+  done
+  for letter in a b c d; do
+    wait_for_line "$dir/$place" "^5002 $letter{1200}$"
   done
 done
 kill $here $there

@@ -18,8 +18,8 @@ namespace {
 constexpr uint32_t kRecipients = 1000;
 
 // Each recipient another address and port; payloads differ between groupcasts.
-Group MakeGroup(size_t payload, unsigned number) {
-  Group group(kRecipients);
+TestGroup MakeGroup(size_t payload, unsigned number) {
+  TestGroup group(kRecipients);
   std::string bytes = Bytes(payload, static_cast<uint8_t>(number));
   std::memcpy(bytes.data(), &number, std::min(sizeof(number), bytes.size()));
   group.SetPayload(bytes);
@@ -43,7 +43,7 @@ class VhostFlow : public VhostPair, public testing::WithParamInterface<Side> {
 TEST_P(VhostFlow, NothingIsLostAtFullSpeed) {
   constexpr unsigned kGroupcasts = 200;
   for (unsigned i = 0; i < kGroupcasts; i++) {
-    Group group = MakeGroup(i % 2 == 0 ? 1000 : 100, i);
+    TestGroup group = MakeGroup(i % 2 == 0 ? 1000 : 100, i);
     ASSERT_EQ(Send(&group), static_cast<int>(kRecipients));
   }
   ExpectAllArrived();
@@ -54,7 +54,7 @@ TEST_P(VhostFlow, ASlowConsumerHoldsTheSenderBack) {
   constexpr unsigned kGroupcasts = 20;
   consumer().Ask("pace 500");
   for (unsigned i = 0; i < kGroupcasts; i++) {
-    Group group = MakeGroup(700, i);
+    TestGroup group = MakeGroup(700, i);
     ASSERT_EQ(Send(&group), static_cast<int>(kRecipients));
   }
   ExpectAllArrived();
@@ -71,7 +71,7 @@ TEST_P(VhostFlow, AStoppedConsumerStopsTheCall) {
   });
   const auto begin = std::chrono::steady_clock::now();
   for (unsigned i = 0; i < 4; i++) {
-    Group group = MakeGroup(700, i);
+    TestGroup group = MakeGroup(700, i);
     EXPECT_EQ(Send(&group), static_cast<int>(kRecipients));
   }
   EXPECT_GE(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds(400));
@@ -82,7 +82,7 @@ TEST_P(VhostFlow, AStoppedConsumerStopsTheCall) {
 // What the driver and the engine hold then is given back, not waited for without end.
 TEST_P(VhostFlow, DetachDoesNotWaitForAStoppedConsumer) {
   consumer().Ask("pause");
-  Group group = MakeGroup(700, 1);
+  TestGroup group = MakeGroup(700, 1);
   for (unsigned i = 0; i < 4; i++)
     sendgroup(sd(), group.buf(), group.size(), MSG_DONTWAIT, nullptr);
   const auto begin = std::chrono::steady_clock::now();

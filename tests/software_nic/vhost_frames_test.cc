@@ -42,7 +42,7 @@ TEST_P(VhostFrames, EveryShapeAndSizeIsByteExact) {
   for (const size_t payload : {0, 1, 64, 255, 256, 257, 800, 1001, 1271, 1472}) {
     for (const Shape& shape : shapes) {
       if (shape.prepend + payload + shape.append > 1472) continue;
-      Group group(1);
+      TestGroup group(1);
       group.SetPayload(groupcast::Bytes(payload, 3));
       group.SetPrivate(0, groupcast::Bytes(shape.prepend, 1), groupcast::Bytes(shape.append, 2));
       group.at(0).giov_dest = Address("10.1.0.1", udp_port++);
@@ -71,7 +71,7 @@ TEST_P(VhostFrames, ChainsAreReadAsChains) {
                          Row{257, 0, 3, "chained"}, Row{1000, 9, 4, "appended"}}) {
     SCOPED_TRACE(std::to_string(row.payload) + "+" + std::to_string(row.append));
     Forget();
-    Group group(kRecipients);
+    TestGroup group(kRecipients);
     group.SetPayload(groupcast::Bytes(row.payload, 3));
     for (size_t i = 0; i < kRecipients; i++) {
       group.at(i).giov_dest = Address("10.2.0.1", static_cast<uint16_t>(1000 + i));

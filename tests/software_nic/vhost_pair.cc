@@ -59,7 +59,7 @@ void VhostPair::RestartConsumer() {
 }
 
 int VhostPair::Probe() {
-  Group group(1);
+  TestGroup group(1);
   group.SetPayload("are you there?");
   group.at(0).giov_dest = Address(kProbeAddress, kProbePort);
   int error = 0;
@@ -87,7 +87,7 @@ void VhostPair::Forget() {
   StartCounting();
 }
 
-int VhostPair::Send(Group* group, int flags) {
+int VhostPair::Send(TestGroup* group, int flags) {
   for (size_t i = 0; i < group->size(); i++) {
     expected_.recipients[RecipientOf(group->at(i).giov_dest)].Add(group->Datagram(i));
   }

@@ -35,7 +35,7 @@ class VhostPair : public WireTest {
   void RestartConsumer();
 
   // Sends and notes what each recipient shall have received then. Returns what sendgroup() does.
-  int Send(Group* group, int flags = 0);
+  int Send(TestGroup* group, int flags = 0);
   // All that was noted has arrived as it was sent, in order and without a defect, and nothing else.
   void ExpectAllArrived(int patience_ms = 10000);
   // Forgets what was noted and received.

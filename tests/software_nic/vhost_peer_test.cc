@@ -23,8 +23,8 @@ using Clock = std::chrono::steady_clock;
 
 constexpr size_t kRecipients = 500;
 
-Group MakeGroup(uint8_t number) {
-  Group group(kRecipients);
+TestGroup MakeGroup(uint8_t number) {
+  TestGroup group(kRecipients);
   group.SetPayload(Bytes(900, number));
   for (size_t i = 0; i < kRecipients; i++) {
     group.at(i).giov_dest = Address("10.5.0.1", static_cast<uint16_t>(3000 + i));
@@ -37,7 +37,7 @@ class OnePeer : public VhostPair {
   // Sends until every recipient gets ENETDOWN, so that the engine knows that the peer is gone.
   void SendUntilDown() {
     const auto deadline = Clock::now() + std::chrono::seconds(10);
-    Group group = MakeGroup(77);
+    TestGroup group = MakeGroup(77);
     std::vector<int> errors(kRecipients, -1);
     const std::vector<int> down(kRecipients, ENETDOWN);
     while (errors != down) {
@@ -54,7 +54,7 @@ TEST_P(VhostPeer, ComesBackAfterItWasKilled) {
   for (int round = 0; round < 3; round++) {
     SCOPED_TRACE(round);
     for (uint8_t i = 0; i < 10; i++) {
-      Group group = MakeGroup(i);
+      TestGroup group = MakeGroup(i);
       ASSERT_EQ(Send(&group), static_cast<int>(kRecipients));
     }
     ExpectAllArrived();
@@ -77,7 +77,7 @@ TEST_P(VhostPeer, KilledWhileACallWaits) {
   std::vector<int> errors(kRecipients, -1);
   const auto begin = Clock::now();
   for (uint8_t i = 0; i < 20 && sent == static_cast<int>(kRecipients); i++) {
-    Group group = MakeGroup(i);
+    TestGroup group = MakeGroup(i);
     sent = sendgroup(sd(), group.buf(), kRecipients, 0, errors.data());
   }
   EXPECT_LT(Clock::now() - begin, std::chrono::seconds(10));
@@ -89,7 +89,7 @@ TEST_P(VhostPeer, KilledWhileACallWaits) {
   SendUntilDown();
   RestartConsumer();
   Forget();
-  Group group = MakeGroup(99);
+  TestGroup group = MakeGroup(99);
   ASSERT_EQ(Send(&group), static_cast<int>(kRecipients));
   ExpectAllArrived();
 }
@@ -97,7 +97,7 @@ TEST_P(VhostPeer, KilledWhileACallWaits) {
 // Its driver writes to the connection once more then; that must not end the process.
 TEST_P(VhostPeer, DetachedAfterItWasKilled) {
   Connect(GetParam());
-  Group group = MakeGroup(1);
+  TestGroup group = MakeGroup(1);
   ASSERT_EQ(Send(&group), static_cast<int>(kRecipients));
   consumer().Kill();
   Detach();
@@ -117,7 +117,7 @@ TEST_F(OnePeer, ALostOneIsLostForAVirtioClient) {
   const Side side = {"VirtioClient", "net_virtio_user", "", false};
   for (int round = 0; round < 2; round++) {
     Connect(side);
-    Group group = MakeGroup(1);
+    TestGroup group = MakeGroup(1);
     ASSERT_EQ(Send(&group), static_cast<int>(kRecipients));
     ExpectAllArrived();
     consumer().Kill();
