@@ -29,9 +29,12 @@ void GrowReceiveBuffer(int fd, size_t bytes) {
 
 }  // namespace
 
+// By the message's exact length: mnl_attr_parse() rounds it up, and takes what ends behind the end.
 NetlinkAttributes::NetlinkAttributes(const nlmsghdr* message, size_t header_bytes) {
-  if (message->nlmsg_len < NLMSG_LENGTH(header_bytes)) return;
-  mnl_attr_parse(message, static_cast<unsigned>(header_bytes), &Add, this);
+  const size_t before = NLMSG_HDRLEN + MNL_ALIGN(header_bytes);
+  if (message->nlmsg_len < before) return;
+  mnl_attr_parse_payload(mnl_nlmsg_get_payload_offset(message, header_bytes),
+                         message->nlmsg_len - before, &Add, this);
 }
 
 NetlinkAttributes::NetlinkAttributes(const nlattr* nest) {

@@ -261,6 +261,23 @@ TEST(RouteMessages, ALengthAboveIntIsNoMessage) {
   }
 }
 
+// Messages and nests end where they say, not where the next one would begin.
+TEST(RouteMessages, AnAttributeBeyondTheEndIsNone) {
+  Room room;
+  rtmsg* body;
+  nlmsghdr* message = PutRoute(&room, &body);
+  nlattr* metrics = mnl_attr_nest_start(message, RTA_METRICS);
+  mnl_attr_put_u32(message, RTAX_MTU, 1300);
+  mnl_attr_nest_end(message, metrics);
+  EXPECT_EQ(ParseRouteAnswer(message).mtu, 1300u);
+  metrics->nla_len--;
+  EXPECT_EQ(ParseRouteAnswer(message).mtu, 0u);
+  mnl_attr_put_u32(message, RTA_OIF, 3);
+  EXPECT_EQ(ParseRouteAnswer(message).interface, 3u);
+  message->nlmsg_len--;
+  EXPECT_EQ(ParseRouteAnswer(message).interface, 0u);
+}
+
 // wext-core.c announces scans and associations so.
 TEST(RouteMessages, AWirelessEventIsNoNewsOfTheLink) {
   NetlinkRoom<256> room;
