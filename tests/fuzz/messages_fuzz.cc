@@ -101,6 +101,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   ForEachNetlinkMessage({reinterpret_cast<const char*>(exact.get()), bytes.size()}, ReadMessage);
   const auto quoted = QuotedDestination({exact.get(), bytes.size()});
   Check(!quoted || bytes.size() >= 48, "a destination out of a short packet");
+  const auto quoted6 = QuotedDestination6({exact.get(), bytes.size()});
+  Check(!quoted6 || bytes.size() >= 48, "an IPv6 destination out of a short message");
   return 0;
 }
 
