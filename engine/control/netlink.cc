@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <limits>
 #include <vector>
 
 namespace groupcast {
@@ -28,9 +29,12 @@ void GrowReceiveBuffer(int fd, size_t bytes) {
 
 }  // namespace
 
+// By the message's exact length: mnl_attr_parse() rounds it up, and takes what ends behind the end.
 NetlinkAttributes::NetlinkAttributes(const nlmsghdr* message, size_t header_bytes) {
-  if (message->nlmsg_len < NLMSG_LENGTH(header_bytes)) return;
-  mnl_attr_parse(message, static_cast<unsigned>(header_bytes), &Add, this);
+  const size_t before = NLMSG_HDRLEN + MNL_ALIGN(header_bytes);
+  if (message->nlmsg_len < before) return;
+  mnl_attr_parse_payload(mnl_nlmsg_get_payload_offset(message, header_bytes),
+                         message->nlmsg_len - before, &Add, this);
 }
 
 NetlinkAttributes::NetlinkAttributes(const nlattr* nest) {
@@ -144,7 +148,8 @@ void ForEachNetlinkMessage(std::span<const char> datagram,
                            absl::FunctionRef<void(const nlmsghdr*)> on_message) {
   const auto* message = reinterpret_cast<const nlmsghdr*>(datagram.data());
   int left = static_cast<int>(datagram.size());
-  while (mnl_nlmsg_ok(message, left)) {
+  // mnl_nlmsg_ok() compares lengths as int: one above INT_MAX would be less than what is left.
+  while (mnl_nlmsg_ok(message, left) && message->nlmsg_len <= static_cast<uint32_t>(left)) {
     on_message(message);
     message = mnl_nlmsg_next(message, &left);
   }
@@ -152,7 +157,8 @@ void ForEachNetlinkMessage(std::span<const char> datagram,
 
 int NetlinkError(const nlmsghdr* message) {
   if (message->nlmsg_len < NLMSG_LENGTH(sizeof(nlmsgerr))) return EBADMSG;
-  return -static_cast<const nlmsgerr*>(mnl_nlmsg_get_payload(message))->error;
+  const int error = static_cast<const nlmsgerr*>(mnl_nlmsg_get_payload(message))->error;
+  return error == std::numeric_limits<int>::min() ? EBADMSG : -error;
 }
 
 }  // namespace groupcast

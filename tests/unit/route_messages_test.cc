@@ -8,7 +8,9 @@
 #include <linux/rtnetlink.h>
 
 #include <cstring>
+#include <limits>
 #include <random>
+#include <span>
 #include <vector>
 
 #include "engine/control/netlink.h"
@@ -195,6 +197,9 @@ TEST(RouteMessages, Errors) {
   nlmsghdr* message = PutNetlinkMessage(room.bytes.data(), NLMSG_ERROR, 0, &body);
   body->error = -ENETUNREACH;
   EXPECT_EQ(ParseRouteAnswer(message).error, ENETUNREACH);
+  // Not one of the kernel's, and no int when negated.
+  body->error = std::numeric_limits<int>::min();
+  EXPECT_EQ(ParseRouteAnswer(message).error, EBADMSG);
   message->nlmsg_len = NLMSG_HDRLEN;
   EXPECT_EQ(ParseRouteAnswer(message).error, EBADMSG);
 }
@@ -238,6 +243,53 @@ TEST(RouteMessages, RandomMessages) {
       ParseNeighbour(message);
     });
   }
+}
+
+TEST(RouteMessages, ALengthAboveIntIsNoMessage) {
+  Room room;
+  ifinfomsg* body;
+  nlmsghdr* message = PutNetlinkMessage(room.bytes.data(), RTM_NEWLINK, 0, &body);
+  const std::span<const char> datagram(room.bytes.data(), message->nlmsg_len);
+  size_t messages = 0;
+  const auto count = [&messages](const nlmsghdr*) { messages++; };
+  ForEachNetlinkMessage(datagram, count);
+  EXPECT_EQ(messages, 1u);
+  for (const uint32_t length : {0xffffffff, 0x80000000, 33u}) {
+    message->nlmsg_len = length;
+    ForEachNetlinkMessage(datagram, count);
+    EXPECT_EQ(messages, 1u) << length;
+  }
+}
+
+// Messages and nests end where they say, not where the next one would begin.
+TEST(RouteMessages, AnAttributeBeyondTheEndIsNone) {
+  Room room;
+  rtmsg* body;
+  nlmsghdr* message = PutRoute(&room, &body);
+  nlattr* metrics = mnl_attr_nest_start(message, RTA_METRICS);
+  mnl_attr_put_u32(message, RTAX_MTU, 1300);
+  mnl_attr_nest_end(message, metrics);
+  EXPECT_EQ(ParseRouteAnswer(message).mtu, 1300u);
+  metrics->nla_len--;
+  EXPECT_EQ(ParseRouteAnswer(message).mtu, 0u);
+  mnl_attr_put_u32(message, RTA_OIF, 3);
+  EXPECT_EQ(ParseRouteAnswer(message).interface, 3u);
+  message->nlmsg_len--;
+  EXPECT_EQ(ParseRouteAnswer(message).interface, 0u);
+}
+
+// wext-core.c announces scans and associations so.
+TEST(RouteMessages, AWirelessEventIsNoNewsOfTheLink) {
+  NetlinkRoom<256> room;
+  ifinfomsg* body;
+  nlmsghdr* message = PutNetlinkMessage(room.bytes.data(), RTM_NEWLINK, 0, &body);
+  body->ifi_index = 7;
+  mnl_attr_put_strz(message, IFLA_IFNAME, "wlan0");
+  mnl_attr_put(message, IFLA_WIRELESS, 4, "scan");
+  EXPECT_FALSE(ParseLink(message));
+  mnl_attr_put_u32(message, IFLA_MTU, 1500);
+  ASSERT_TRUE(ParseLink(message));
+  EXPECT_EQ(ParseLink(message)->interface, 7u);
 }
 
 }  // namespace
