@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <list>
 #include <memory>
 #include <mutex>
@@ -19,9 +20,9 @@ Recipient RecipientOf(const LineChunk& chunk, uint16_t place);
 // One asynchronous send from its beginning until it is collected.
 struct AsyncSend {
   struct Posted {
-    Request* request;  // with a hold of ours
     const LineChunk* chunk;
-    uint16_t first;  // place in the chunk of the request's first recipient
+    uint16_t first;               // place in the chunk of the request's first recipient
+    std::vector<uint8_t> errors;  // of its recipients; an lcore: w until it is done
   };
 
   AsyncSend() = default;
@@ -41,7 +42,7 @@ struct AsyncSend {
   // Both begin with one of the sender's own, given back when all is posted.
   SendProgress progress;
   CompletedSend completed;                 // `sent`: less those that failed at once
-  std::vector<Posted> posted;              // where errors are wanted
+  std::deque<Posted> posted;               // where errors are wanted
   const LineSnapshot* snapshot = nullptr;  // held where errors are wanted
 };
 
@@ -52,7 +53,6 @@ class CompletionQueue::State {
 
   // A place for one more send; null: there is none. `*wake`: nobody looks yet whether it completes.
   AsyncSend* Begin(bool* wake);
-  void Cancel(AsyncSend* send);
   size_t Poll(size_t most, std::vector<CompletedSend>* completed);
   // Writes to the eventfd if some send has completed since the last call.
   void Signal();

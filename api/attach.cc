@@ -73,6 +73,7 @@ int Failed(const absl::Status& status) {
 void ForgetEngineInChild() {
   AttachedEngine().store(nullptr, std::memory_order_relaxed);
   AttachMutexPlace().store(new std::mutex, std::memory_order_relaxed);
+  ForgetUses();
 }
 
 void AddTotals(const RunningEngine& engine) {
@@ -83,12 +84,17 @@ void AddTotals(const RunningEngine& engine) {
 }
 
 // Whether there was an engine to stop.
-bool StopAttached() {
+// `instance`: that one only; 0: any.
+bool StopAttached(uint32_t instance = 0) {
   const std::lock_guard lock(AttachMutex());
+  if (instance != 0) {
+    const RunningEngine* attached = AttachedEngine().load();
+    if (attached == nullptr || attached->instance() != instance) return false;
+  }
   // From here on new calls go by the kernel.
   const std::unique_ptr<RunningEngine> engine(AttachedEngine().exchange(nullptr));
   if (engine == nullptr) return false;
-  engine->Stop(AllSeatsOutOfCalls);
+  engine->Stop(AllOutOfCalls);
   AddTotals(*engine);
   return true;
 }
@@ -99,35 +105,46 @@ void DetachAtExit() {
   if (!InCallHere()) StopAttached();
 }
 
+absl::Status CheckNoneAttached() {
+  if (AttachedEngine().load() == nullptr) return absl::OkStatus();
+  return absl::AlreadyExistsError("an engine is attached already; detach it first");
+}
+
 int Attach(const char* file) {
   if (file == nullptr) return Failed(EINVAL, "groupcast_attach: file is null");
+  // Whatever the file says.
+  absl::Status status = CheckNoneAttached();
+  if (!status.ok()) return Failed(status);
   auto config = LoadEngineConfig(file);
   if (!config.ok()) return Failed(config.status());
-  const absl::Status status = AttachEngine(*config);
+  status = AttachEngine(*config).status();
   return status.ok() ? 0 : Failed(status);
 }
 
-int Detach() { return StopAttached() ? 0 : Failed(ENOTCONN, "no engine is attached"); }
+int Detach() {
+  // It would wait for itself.
+  if (InCallHere()) return Failed(EDEADLK, "called from inside of a send");
+  return StopAttached() ? 0 : Failed(ENOTCONN, "no engine is attached");
+}
 
 }  // namespace
 
-absl::Status AttachEngine(const EngineConfig& config) {
+absl::StatusOr<uint32_t> AttachEngine(const EngineConfig& config) {
   static std::once_flag before;
   std::call_once(before, [] { pthread_atfork(nullptr, nullptr, ForgetEngineInChild); });
   const std::lock_guard lock(AttachMutex());
-  if (AttachedEngine().load() != nullptr) {
-    return absl::AlreadyExistsError("an engine is attached already; detach it first");
-  }
+  if (absl::Status status = CheckNoneAttached(); !status.ok()) return status;
   auto engine = RunningEngine::Start(config);
   if (!engine.ok()) return engine.status();
   static std::once_flag after;
   // An engine that still runs while static objects are destroyed would use them.
   std::call_once(after, [] { std::atexit(DetachAtExit); });
+  const uint32_t instance = (*engine)->instance();
   AttachedEngine().store(engine->release(), std::memory_order_seq_cst);
-  return absl::OkStatus();
+  return instance;
 }
 
-bool DetachEngine() { return StopAttached(); }
+bool DetachEngine(uint32_t instance) { return !InCallHere() && StopAttached(instance); }
 
 uint64_t ReadAttached(Counter counter) {
   const std::lock_guard lock(AttachMutex());

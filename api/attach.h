@@ -2,16 +2,18 @@
 // Copyright (c) 2026 the Groupcast authors
 #pragma once
 
-#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include <cstdint>
 
 #include "engine/control/config.h"
 
 namespace groupcast {
 
-// Starts the process's engine. Any thread.
-absl::Status AttachEngine(const EngineConfig& config);
+// Starts the process's engine; returns its instance(). Any thread.
+absl::StatusOr<uint32_t> AttachEngine(const EngineConfig& config);
 
-// Stops it; whether there was one. Any thread.
-bool DetachEngine();
+// Stops the one of this instance; whether it was there. Not from inside of a send.
+bool DetachEngine(uint32_t instance);
 
 }  // namespace groupcast

@@ -93,8 +93,14 @@ void CallRequests::UseCopy(uint16_t port, const Room& room) {
   Arena::Hold(room.copy);
 }
 
-bool CallRequests::Post(size_t lcore, Request* request) {
-  if (!channel_.Post(lcore, request)) {
+bool CallRequests::Post(size_t lcore, Request* request, Gather gather) {
+  while (!channel_.Post(lcore, request)) {
+    bool waited = false;
+    if (!nonblocking_ && !use_.engine()->stopping()) {
+      GatherDone(gather);
+      waited = Wait();
+    }
+    if (waited) continue;
     Channel::Discard(request);
     return false;
   }

@@ -42,13 +42,15 @@ class CallRequests {
                 std::span<const PayloadSegment> payload, bool copies, Gather gather);
   // Makes `room`'s copy the request's payload, and sums it.
   void UseCopy(uint16_t port, const Room& room);
-  // False: no room; then the request is given back.
-  bool Post(size_t lcore, Request* request);
+  // Waits as Allocate() does. False: no room; then the request is given back.
+  bool Post(size_t lcore, Request* request, Gather gather);
 
   // Takes the results of this call's requests that are done, in their order; whether all are.
   bool GatherDone(Gather gather);
   // Nobody waits for the results that are still out.
   void GiveUp();
+  // Somebody else takes them.
+  void LeaveToOthers() { awaited_ = nullptr; }
   // One step of waiting for the lcores; false when the time the socket allows is over.
   bool Wait();
   // Until the ports took what this thread's earlier calls on this socket posted. False: it may not

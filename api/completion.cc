@@ -12,6 +12,7 @@
 #include "api/async_send.h"
 #include "api/group_control.h"
 #include "api/left_behind.h"
+#include "api/seat.h"
 
 namespace groupcast {
 namespace {
@@ -21,7 +22,6 @@ constexpr size_t kMostSends = 1 << 20;
 }  // namespace
 
 AsyncSend::~AsyncSend() {
-  for (const Posted& p : posted) ReleaseRequest(p.request);
   if (snapshot != nullptr) GroupMembers::Release(snapshot);
 }
 
@@ -35,11 +35,13 @@ bool AsyncSend::complete() const {
 bool AsyncSend::in_use() const { return !complete(); }
 
 CompletedSend AsyncSend::Result() {
-  completed.sent -= progress.failed.load(std::memory_order_relaxed);
+  const uint64_t failed = progress.failed.load(std::memory_order_relaxed);
+  completed.sent -= failed;
+  CountHere(Counter::kRecipientErrors, failed);
   for (const Posted& p : posted) {
-    for (uint16_t i = 0; i < p.request->nb_recipients && p.request->failed > 0; i++) {
-      if (p.request->errors[i] == 0) continue;
-      const int error = p.request->errors[i] == kNotStarted ? ECANCELED : p.request->errors[i];
+    for (size_t i = 0; i < p.errors.size(); i++) {
+      if (p.errors[i] == 0) continue;
+      const int error = p.errors[i] == kNotStarted ? ECANCELED : p.errors[i];
       completed.errors.push_back(
           {RecipientOf(*p.chunk, static_cast<uint16_t>(p.first + i)), error});
     }
@@ -60,14 +62,6 @@ AsyncSend* CompletionQueue::State::Begin(bool* wake) {
   if (sends_.size() >= capacity_) return nullptr;
   *wake = signals_ && sends_.empty();
   return sends_.emplace_back(std::move(made)).get();
-}
-
-void CompletionQueue::State::Cancel(AsyncSend* send) {
-  const std::lock_guard lock(mutex_);
-  const auto found =
-      std::find_if(sends_.begin(), sends_.end(), [send](const auto& s) { return s.get() == send; });
-  LeftBehind<AsyncSend>::Leave(std::move(*found));
-  sends_.erase(found);
 }
 
 size_t CompletionQueue::State::Poll(size_t most, std::vector<CompletedSend>* completed) {

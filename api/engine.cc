@@ -57,8 +57,9 @@ const char* NameOf(EngineOptions::Hugepages hugepages) {
   return "";
 }
 
-absl::Status Open(const absl::StatusOr<EngineConfig>& config) {
-  return config.ok() ? AttachEngine(*config) : config.status();
+absl::StatusOr<uint32_t> Open(const absl::StatusOr<EngineConfig>& config) {
+  if (!config.ok()) return config.status();
+  return AttachEngine(*config);
 }
 
 }  // namespace
@@ -91,39 +92,42 @@ std::string Engine::ToYaml(const EngineOptions& options) {
 }
 
 absl::StatusOr<Engine> Engine::Open(const std::string& file) try {
-  if (absl::Status status = groupcast::Open(LoadEngineConfig(file)); !status.ok()) return status;
-  return Engine();
+  const absl::StatusOr<uint32_t> instance = groupcast::Open(LoadEngineConfig(file));
+  if (!instance.ok()) return instance.status();
+  return Engine(*instance);
 } catch (const std::bad_alloc&) {
   return absl::ResourceExhaustedError("no memory to open the engine");
 }
 
 absl::StatusOr<Engine> Engine::Open(const EngineOptions& options) try {
-  const auto config = ParseEngineConfig("EngineOptions", ToYaml(options));
-  if (absl::Status status = groupcast::Open(config); !status.ok()) return status;
-  return Engine();
+  const absl::StatusOr<uint32_t> instance =
+      groupcast::Open(ParseEngineConfig("EngineOptions", ToYaml(options)));
+  if (!instance.ok()) return instance.status();
+  return Engine(*instance);
 } catch (const std::bad_alloc&) {
   return absl::ResourceExhaustedError("no memory to open the engine");
 }
 
 absl::Status Engine::Close() {
-  if (!std::exchange(open_, false) || !DetachEngine()) {
-    return absl::FailedPreconditionError("the engine is closed already");
+  if (instance_ == 0 || !DetachEngine(instance_)) {
+    return absl::FailedPreconditionError("the engine is closed already, or in use by this thread");
   }
+  instance_ = 0;
   return absl::OkStatus();
 }
 
-Engine::Engine(Engine&& other) noexcept : open_(std::exchange(other.open_, false)) {}
+Engine::Engine(Engine&& other) noexcept : instance_(std::exchange(other.instance_, 0)) {}
 
 Engine& Engine::operator=(Engine&& other) noexcept {
   if (this != &other) {
-    if (open_) DetachEngine();
-    open_ = std::exchange(other.open_, false);
+    if (instance_ != 0) DetachEngine(instance_);
+    instance_ = std::exchange(other.instance_, 0);
   }
   return *this;
 }
 
 Engine::~Engine() {
-  if (open_) DetachEngine();
+  if (instance_ != 0) DetachEngine(instance_);
 }
 
 }  // namespace groupcast

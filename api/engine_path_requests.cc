@@ -94,7 +94,7 @@ Request* EnginePath::Build(uint16_t port, size_t lcore, std::span<const Staged> 
     request->indices[i] = index;
     if (gerrno_ != nullptr) gerrno_[index] = 0;
   }
-  return requests_.Post(lcore, request) ? request : nullptr;
+  return requests_.Post(lcore, request, gather) ? request : nullptr;
 }
 
 void EnginePath::Gather(const Request& request) {

@@ -3,8 +3,8 @@
 #include "api/groupcast/group.h"
 
 #include <cerrno>
-#include <cstring>
 #include <new>
+#include <optional>
 
 #include "api/async_send.h"
 #include "api/cancellation.h"
@@ -18,6 +18,17 @@ namespace {
 std::span<const Recipient> SpanOf(absl::Span<const Recipient> members) {
   return {members.data(), members.size()};
 }
+
+class ErrnoKept {
+ public:
+  ErrnoKept() = default;
+  ~ErrnoKept() { errno = before_; }
+  ErrnoKept(const ErrnoKept&) = delete;
+  ErrnoKept& operator=(const ErrnoKept&) = delete;
+
+ private:
+  const int before_ = errno;
+};
 
 absl::Status Released() {
   return absl::InvalidArgumentError("the payload was released; it can't be sent any more");
@@ -79,11 +90,9 @@ absl::Status Group::Refresh() { return state_->Refresh(); }
 absl::StatusOr<SendResult> Group::Send(const Payload& payload, const SendOptions& options) try {
   Payload::Body* body = GroupSender::BodyOf(payload);
   if (body == nullptr) return Released();
-  const int errno_before = errno;
+  const ErrnoKept errno_kept;
   const CancellationOff cancellation_off;
-  const SendResult result = GroupSender(state_.get(), body, options, nullptr).Send();
-  errno = errno_before;
-  return result;
+  return GroupSender(state_.get(), body, options, nullptr).Send();
 } catch (const std::bad_alloc&) {
   return absl::ResourceExhaustedError("no memory for the send; some members may have been sent to");
 }
@@ -92,6 +101,7 @@ absl::Status Group::SendAsync(const Payload& payload, CompletionQueue& queue, ui
                               Stage stage, const SendOptions& options) try {
   Payload::Body* body = GroupSender::BodyOf(payload);
   if (body == nullptr) return Released();
+  const ErrnoKept errno_kept;
   const CancellationOff cancellation_off;
   bool wake = false;
   AsyncSend* send = queue.state_->Begin(&wake);
@@ -101,24 +111,27 @@ absl::Status Group::SendAsync(const Payload& payload, CompletionQueue& queue, ui
   }
   send->stage = stage;
   send->wants_errors = options.errors != nullptr;
-  // Given up on every way out: what was posted goes on.
-  struct Begun {
+  send->completed.user_data = user_data;
+  GroupSender sender(state_.get(), body, options, send);
+  // On every way out: what was posted goes on, and completes.
+  struct End {
     AsyncSend* send;
-    ~Begun() {
+    const GroupSender& sender;
+    std::optional<SendResult> result;
+    ~End() {
+      const SendResult ended = result ? *result : sender.SoFar();
+      send->completed.revision = ended.revision;
+      send->completed.members = ended.members;
+      send->completed.sent = ended.sent;
       send->progress.requests_reading.fetch_sub(1, std::memory_order_release);
       send->progress.requests_left.fetch_sub(1, std::memory_order_release);
     }
-  } begun{send};
-  send->completed.user_data = user_data;
-  GroupSender sender(state_.get(), body, options, send);
-  const SendResult result = sender.Send();
-  send->completed.revision = result.revision;
-  send->completed.members = result.members;
-  send->completed.sent = result.sent;
+  } end{send, sender, {}};
   if (wake) GroupControl::Get().Wake();
+  end.result = sender.Send();
   return absl::OkStatus();
 } catch (const std::bad_alloc&) {
-  return absl::ResourceExhaustedError("no memory for the send; some members may have been sent to");
+  return absl::ResourceExhaustedError("no memory for the send; it completes with what was sent");
 }
 
 Group::Group(std::shared_ptr<State> state) : state_(std::move(state)) {}

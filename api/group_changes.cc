@@ -185,21 +185,27 @@ absl::Status Group::State::Refresh() try {
   SyncEngine(use);
   if (use.engine() == nullptr) return absl::OkStatus();
   NextStamp();
-  while (walking_ && !use.engine()->stopping()) Walk(use);
-  GiveBack(use);
+  while (walking_ && !use.engine()->stopping()) {
+    Walk(use);
+    GiveBack(use);
+  }
   return absl::OkStatus();
 } catch (const std::bad_alloc&) {
   return absl::ResourceExhaustedError(kNoMemory);
 }
 
 std::vector<Recipient> Group::State::Members() const {
-  const LineSnapshot* snapshot = members_.Acquire();
+  struct Hold {
+    const LineSnapshot* snapshot;
+    ~Hold() { GroupMembers::Release(snapshot); }
+  };
+  const Hold hold{members_.Acquire()};
+  const LineSnapshot* snapshot = hold.snapshot;
   std::vector<Recipient> members;
   members.reserve(snapshot->members);
   for (const LineChunk* chunk : snapshot->chunks) {
     for (uint16_t i = 0; i < chunk->count; i++) members.push_back(RecipientOf(*chunk, i));
   }
-  GroupMembers::Release(snapshot);
   return members;
 }
 

@@ -47,11 +47,14 @@ GroupControl& GroupControl::Get() {
 
 GroupControl::GroupControl() { pthread_atfork(nullptr, nullptr, RestartInChild); }
 
-// The child has none of the parent's threads, nor the one that may have held the mutex.
+// The child has none of the parent's threads, nor the one that may have held the mutex. What the
+// parent's groups and queues were in the middle of is left as it is.
 void GroupControl::RestartInChild() {
   GroupControl& control = Get();
   new (&control.mutex_) std::mutex;
   new (&control.woken_) std::condition_variable;
+  new (&control.groups_) std::vector<std::weak_ptr<Group::State>>;
+  new (&control.queues_) std::vector<std::weak_ptr<CompletionQueue::State>>;
   control.started_ = false;
 }
 
@@ -85,33 +88,42 @@ void GroupControl::Wake() {
   woken_.notify_one();
 }
 
+// Nobody's group or queue is held meanwhile.
+void GroupControl::Wait(int64_t look_ns, bool left) {
+  std::unique_lock lock(mutex_);
+  const bool groups = !Living(&groups_).empty();
+  bool signals = false;
+  for (const auto& queue : Living(&queues_)) signals |= queue->outstanding() > 0;
+  if (!wake_ && !groups && !left && !signals) {
+    woken_.wait(lock, [this] { return wake_; });
+  } else if (!wake_) {
+    const int64_t now_ns = MonotonicNs();
+    const int64_t due_ns = signals ? std::min(look_ns, now_ns + kSignalNs) : look_ns;
+    woken_.wait_for(lock, std::chrono::nanoseconds(std::max<int64_t>(due_ns - now_ns, 0)));
+  }
+  wake_ = false;
+}
+
 void GroupControl::Run() {
   int64_t look_ns = 0, reap_ns = 0;
   bool left = false;
   for (;;) {
+    Wait(look_ns, left);
     std::vector<std::shared_ptr<Group::State>> groups;
     std::vector<std::shared_ptr<CompletionQueue::State>> queues;
     {
-      std::unique_lock lock(mutex_);
+      const std::lock_guard lock(mutex_);
       groups = Living(&groups_);
       queues = Living(&queues_);
-      const bool signals = std::any_of(queues.begin(), queues.end(),
-                                       [](const auto& queue) { return queue->outstanding() > 0; });
-      if (!wake_ && groups.empty() && !signals && !left) {
-        queues.clear();
-        woken_.wait(lock, [this] { return wake_; });
-      } else if (!wake_) {
-        const int64_t due_ns = signals ? MonotonicNs() + kSignalNs : look_ns;
-        woken_.wait_for(lock,
-                        std::chrono::nanoseconds(std::max<int64_t>(due_ns - MonotonicNs(), 0)));
-      }
-      wake_ = false;
     }
     for (const auto& queue : queues) queue->Signal();
     const int64_t now_ns = MonotonicNs();
     if (now_ns < look_ns) continue;
     bool more = false;
-    for (const auto& group : groups) more |= group->Attend(now_ns);
+    for (auto& group : groups) {
+      more |= group->Attend(now_ns);
+      group.reset();
+    }
     const int64_t after_ns = MonotonicNs();
     look_ns = more ? after_ns + kRestPerStep * (after_ns - now_ns) : after_ns + kLookNs;
     if (now_ns < reap_ns) continue;

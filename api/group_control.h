@@ -3,6 +3,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -27,6 +28,7 @@ class GroupControl {
   GroupControl();
   static void RestartInChild();
   void Start();
+  void Wait(int64_t look_ns, bool left);
   void Run();
 
   std::mutex mutex_;

@@ -4,6 +4,7 @@
 // What a group's lines say: made from the kernel's answers, made anew when those change.
 #include <algorithm>
 #include <cstring>
+#include <new>
 #include <utility>
 
 #include "api/group_state.h"
@@ -49,8 +50,7 @@ bool Group::State::ReadSocketAgain() {
 void Group::State::NextStamp() {
   stamp_ = stamp_ == UINT16_MAX ? kFirstStamp : static_cast<uint16_t>(stamp_ + 1);
   walking_ = true;
-  walk_place_ = 0;
-  walk_again_ = false;
+  walk_clean_ = 0;
 }
 
 // Another engine than the lines were made for, or none: nothing that they say holds any more.
@@ -96,7 +96,7 @@ std::vector<Group::State::Answer> Group::State::Ask(const EngineUse& use,
     WriteLine(socket_, to, route, &answer.line);
     answer.bin = {route.port, static_cast<uint16_t>(
                                   use.engine()->LcoreOf(route.port, to.address, to.udp_port))};
-    if (route.expires_ns != 0) expiries_.push_back({route.expires_ns, to.address});
+    if (route.expires_ns != 0) expiries_[to.address] = route.expires_ns;
   }
   resolver.ReleaseNextHops(refused);
   return answers;
@@ -156,25 +156,25 @@ void Group::State::WalkChunk(const EngineUse& use, size_t number) {
 // One step; whether there are more.
 bool Group::State::Walk(const EngineUse& use) {
   for (size_t skipped = 0; skipped < kSkipsPerStep; skipped++) {
-    if (walk_place_ >= members_.chunk_numbers()) {
-      // A member may have moved to where the walk had been.
-      if (!std::exchange(walk_again_, false)) {
-        walking_ = false;
-        rebuilding_ = false;
-        members_.Publish(revision_, engine_);
-        return false;
-      }
-      walk_place_ = 0;
+    // Once round without one that is to be asked: a member may have moved to where the walk had
+    // been, and what was noticed meanwhile is behind it, too.
+    if (walk_clean_ >= members_.chunk_numbers()) {
+      walking_ = false;
+      rebuilding_ = false;
+      members_.Publish(revision_, engine_);
+      return false;
     }
+    if (walk_place_ >= members_.chunk_numbers()) walk_place_ = 0;
     const LineChunk* chunk = members_.chunk(walk_place_);
     uint16_t i = 0;
     while (chunk != nullptr && i < chunk->count && members_.stamp(walk_place_, i) == stamp_) i++;
     if (chunk == nullptr || i == chunk->count) {
       walk_place_++;
+      walk_clean_++;
       continue;
     }
     WalkChunk(use, walk_place_);
-    walk_again_ = true;
+    walk_clean_ = 0;
     if (std::exchange(changed_, false) && !rebuilding_) members_.Publish(revision_, engine_);
     return true;
   }
@@ -197,7 +197,7 @@ void Group::State::Invalidate(std::span<const IpAddress> addresses) {
   }
   if (!found) return;
   walking_ = true;
-  walk_place_ = 0;
+  walk_clean_ = 0;
 }
 
 void Group::State::FollowPathMtu(Resolver& resolver, int64_t now_ns) {
@@ -206,9 +206,9 @@ void Group::State::FollowPathMtu(Resolver& resolver, int64_t now_ns) {
   if (resolver.MtuChanges() != mtu_changes_) {
     mtu_changes_ = resolver.TakeMtuChanges(mtu_changes_, &addresses, &all);
   }
-  std::erase_if(expiries_, [&](const Expiry& expiry) {
-    if (expiry.at_ns > now_ns) return false;
-    addresses.push_back(expiry.address);
+  absl::erase_if(expiries_, [&](const auto& expiry) {
+    if (expiry.second > now_ns) return false;
+    addresses.push_back(expiry.first);
     return true;
   });
   if (all) {
@@ -239,8 +239,10 @@ void Group::State::GiveBack(const EngineUse& use) {
   use.engine()->resolver().ReleaseNextHops(next_hops);
 }
 
-bool Group::State::Attend(int64_t now_ns) {
-  const std::lock_guard lock(writer_mutex_);
+bool Group::State::Attend(int64_t now_ns) try {
+  // A change under way may take seconds; other groups wait for this thread, too.
+  const std::unique_lock lock(writer_mutex_, std::try_to_lock);
+  if (!lock) return false;
   const EngineUse use(EngineUse::Need::kEngineOnly);
   SyncEngine(use);
   GiveBack(use);
@@ -263,6 +265,8 @@ bool Group::State::Attend(int64_t now_ns) {
     }
   }
   return walking_ && Walk(use);
+} catch (const std::bad_alloc&) {
+  return false;  // the next look tries again
 }
 
 }  // namespace groupcast

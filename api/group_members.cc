@@ -107,6 +107,8 @@ void GroupMembers::LeaveNextHop(uint32_t slot) {
 }
 
 void GroupMembers::Put(const HeaderLine& line, const Bin& bin, uint64_t tag, uint16_t stamp) {
+  // Before anything is changed: no line may be without its place in the index.
+  index_.reserve(index_.size() + 1);
   if (const auto found = index_.find(KeyOf(line)); found != index_.end()) {
     const uint32_t slot = *found;
     if (chunks_[slot / kLines]->bin == bin) {
@@ -229,13 +231,20 @@ void GroupMembers::ForgetNextHops() {
 
 std::vector<uint32_t> GroupMembers::Reclaim() {
   std::vector<uint32_t> next_hops;
-  while (snapshots_.size() > 1) {
-    LineSnapshot& oldest = *snapshots_.front();
+  LineSnapshot* before = nullptr;
+  for (auto it = snapshots_.begin(); it->get() != current_;) {
+    LineSnapshot& snapshot = **it;
     // Acquire: what its users read of it was read before it is freed.
-    if (oldest.holds.load(std::memory_order_acquire) != 0) break;
-    next_hops.insert(next_hops.end(), oldest.next_hops_left.begin(), oldest.next_hops_left.end());
-    for (const LineChunk* chunk : oldest.chunks) LeaveSnapshot(chunk);
-    snapshots_.pop_front();
+    if (snapshot.holds.load(std::memory_order_acquire) != 0) {
+      before = &snapshot;
+      ++it;
+      continue;
+    }
+    // An older one's users may still send to what this one had left.
+    std::vector<uint32_t>& left = before != nullptr ? before->next_hops_left : next_hops;
+    left.insert(left.end(), snapshot.next_hops_left.begin(), snapshot.next_hops_left.end());
+    for (const LineChunk* chunk : snapshot.chunks) LeaveSnapshot(chunk);
+    it = snapshots_.erase(it);
   }
   return next_hops;
 }

@@ -8,8 +8,8 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
-#include <deque>
 #include <functional>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -170,7 +170,7 @@ class GroupMembers {
 
   mutable std::mutex current_mutex_;  // senders take a hold under it
   LineSnapshot* current_;
-  std::deque<std::unique_ptr<LineSnapshot>> snapshots_;  // oldest first; the last is current_
+  std::list<std::unique_ptr<LineSnapshot>> snapshots_;  // oldest first; the last is current_
 };
 
 }  // namespace groupcast

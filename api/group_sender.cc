@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "api/caller_buffer.h"
+#include "api/kernel_path.h"
 #include "api/plain_call.h"
 
 namespace groupcast {
@@ -43,6 +44,7 @@ SendResult GroupSender::Send() {
   CountHere(Counter::kRecipients, snapshot_->members);
   {
     const EngineUse use;
+    if (use.engine() != nullptr) call_ = ++use.seat().calls;
     if (UsesLines(use)) {
       SendLines(use);
     } else {
@@ -62,8 +64,12 @@ bool GroupSender::UsesLines(const EngineUse& use) const {
 
 void GroupSender::SendLines(const EngineUse& use) {
   group_.NoteUsed();
-  call_ = ++use.seat().calls;
   requests_.emplace(use, socket_, nonblocking_, call_);
+  // Before `use` ends, whatever is thrown.
+  struct End {
+    std::optional<CallRequests>& requests;
+    ~End() { requests.reset(); }
+  } end{requests_};
   if (requests_->Full()) {
     for (const LineChunk* chunk : snapshot_->chunks) {
       for (uint16_t i = 0; i < chunk->count; i++) Fail(RecipientOf(*chunk, i), EAGAIN);
@@ -90,7 +96,8 @@ void GroupSender::SendLines(const EngineUse& use) {
     while (!requests_->GatherDone(gather) && requests_->Wait()) {
     }
   }
-  requests_.reset();
+  // Whoever collects it takes the results.
+  if (async_ != nullptr) requests_->LeaveToOthers();
   CountHere(Counter::kEngineRecipients, by_lines_);
 }
 
@@ -151,22 +158,22 @@ bool GroupSender::Fits(const HeaderLine& line, const PrivateBytes& bytes) const 
              line.path_mtu;
 }
 
-// Asks for the private bytes of members from run.from on, each once, as many as one request holds;
-// returns where it stopped. What a line can't take is rest.
-uint16_t GroupSender::StagePrivate(const EngineUse& use, const Run& run) {
+// Asks for the private bytes of members from run.from on, each once, as many as one request holds.
+// What a line can't take is rest.
+GroupSender::Asked GroupSender::StagePrivate(const EngineUse& use, const Run& run) {
   const LineChunk& chunk = *run.chunk;
   const size_t most = use.channel()->MostPrivate(chunk.bin.port, chunk.bin.lcore,
                                                  {kMaxGroupRecipients, false, true, 0}) /
                       2;
   staged_.clear();
   staged_bytes_.clear();
-  uint16_t i = run.from;
-  for (; i < run.to && staged_bytes_.size() < most; i++) {
+  for (uint16_t i = run.from; i < run.to && staged_bytes_.size() < most; i++) {
     PrivateBytes bytes;
     options_.private_bytes(RecipientOf(chunk, i), &bytes);
     if (!Fits(chunk.lines[i], bytes)) {
       ToRest(chunk, i, bytes.prepend, bytes.append);
-      break;
+      const auto staged = static_cast<uint16_t>(staged_.size());
+      return {staged, static_cast<uint16_t>(staged + 1)};
     }
     const size_t offset = staged_bytes_.size();
     staged_bytes_.resize(offset + bytes.prepend.iov_len + bytes.append.iov_len);
@@ -174,7 +181,8 @@ uint16_t GroupSender::StagePrivate(const EngineUse& use, const Run& run) {
                                  reinterpret_cast<uint8_t*>(staged_bytes_.data()),
                                  static_cast<uint32_t>(offset)));
   }
-  return i;
+  const auto staged = static_cast<uint16_t>(staged_.size());
+  return {staged, staged};
 }
 
 void GroupSender::PostRun(const EngineUse& use, Run run) {
@@ -182,10 +190,9 @@ void GroupSender::PostRun(const EngineUse& use, Run run) {
     Run some = run;
     uint16_t next = run.to;
     if (options_.private_bytes != nullptr) {
-      const size_t rest_before = rest_.size();
-      next = StagePrivate(use, run);
-      some.to = static_cast<uint16_t>(run.from + staged_.size());
-      if (rest_.size() > rest_before) next++;
+      const Asked asked = StagePrivate(use, run);
+      some.to = static_cast<uint16_t>(run.from + asked.staged);
+      next = static_cast<uint16_t>(run.from + asked.members);
     }
     if (some.from < some.to && !Post(use, some)) {
       const bool stopping = use.engine()->stopping();
@@ -216,9 +223,11 @@ bool GroupSender::Post(const EngineUse& use, const Run& run) {
   const Bin bin = run.chunk->bin;
   const auto n = static_cast<uint16_t>(run.to - run.from);
   const bool privates = options_.private_bytes != nullptr;
+  const bool waits_for_done = async_ != nullptr && async_->stage == Stage::kDone;
+  // Nobody waits for the end of reading what never changes.
+  const bool constant = body_.form() == Payload::Body::Form::kCopied && !waits_for_done;
   const bool copy =
-      body_.len() > 0 && use.engine()->CopiesPayload(bin.port, body_.for_devices(),
-                                                     body_.form() == Payload::Body::Form::kCopied);
+      body_.len() > 0 && use.engine()->CopiesPayload(bin.port, body_.for_devices(), constant);
   const auto gather = [&](Request* request) { Gather(use, *request); };
   const CallRequests::Room room = requests_->Allocate(
       bin.port, bin.lcore, {n, false, privates, privates ? staged_bytes_.size() : 0},
@@ -244,34 +253,34 @@ bool GroupSender::Post(const EngineUse& use, const Run& run) {
   if (async_ != nullptr) {
     request->progress = &async_->progress;
     async_->progress.requests_left.fetch_add(1, std::memory_order_relaxed);
-    if (async_->stage == Stage::kDone) {
+    if (waits_for_done && !copy) {
       request->requests_reading = &async_->progress.requests_reading;
       async_->progress.requests_reading.fetch_add(1, std::memory_order_relaxed);
     }
     // Who collects it wants to know.
     request->nobody_waits.store(false, std::memory_order_relaxed);
-    if (async_->wants_errors) request->holds.fetch_add(1, std::memory_order_relaxed);
-  }
-  if (!requests_->Post(bin.lcore, request)) {
-    if (async_ != nullptr) {
-      async_->progress.requests_left.fetch_sub(1, std::memory_order_relaxed);
-      if (async_->wants_errors) ReleaseRequest(request);
+    if (async_->wants_errors) {
+      // In memory of the send's own: the request's is the thread's to use again.
+      async_->posted.push_back({run.chunk, run.from, std::vector<uint8_t>(n)});
+      request->errors = async_->posted.back().errors.data();
     }
+  } else if (!nonblocking_) {
+    posted_.push_back({run.chunk, run.from});
+  }
+  if (!requests_->Post(bin.lcore, request, gather)) {
+    if (async_ != nullptr) async_->progress.requests_left.fetch_sub(1, std::memory_order_relaxed);
+    if (async_ != nullptr && async_->wants_errors) async_->posted.pop_back();
+    if (async_ == nullptr && !nonblocking_) posted_.pop_back();
     return false;
   }
   by_lines_ += n;
-  if (async_ == nullptr) {
-    if (!nonblocking_) posted_.push_back({request, run.chunk, run.from});
-  } else if (async_->wants_errors) {
-    async_->posted.push_back({request, run.chunk, run.from});
-  }
   return true;
 }
 
 // Requests are gathered in the order they were posted in.
 void GroupSender::Gather(const EngineUse& use, const Request& request) {
   if (async_ != nullptr || nonblocking_) return;
-  const AsyncSend::Posted& posted = posted_[gathered_++];
+  const Posted& posted = posted_[gathered_++];
   for (uint16_t i = 0; i < request.nb_recipients && request.failed > 0; i++) {
     if (request.errors[i] == 0) continue;
     const auto place = static_cast<uint16_t>(posted.first + i);
@@ -313,6 +322,21 @@ void GroupSender::ToRest(const LineChunk& chunk, uint16_t place, const iovec& pr
   rest_.push_back(rest);
 }
 
+// The private bytes of those that were not asked for theirs yet.
+void GroupSender::AskRest() {
+  std::vector<Rest> members;
+  members.swap(rest_);
+  for (const Rest& member : members) {
+    if (member.asked) {
+      rest_.push_back(member);
+      continue;
+    }
+    PrivateBytes bytes;
+    options_.private_bytes(RecipientOf(*member.chunk, member.place), &bytes);
+    ToRest(*member.chunk, member.place, bytes.prepend, bytes.append);
+  }
+}
+
 void GroupSender::SendRest() {
   if (rest_.empty()) return;
   std::string whole;
@@ -326,17 +350,7 @@ void GroupSender::SendRest() {
     }
     shared = {whole.data(), whole.size()};
   }
-  if (options_.private_bytes != nullptr) {
-    for (Rest& rest : rest_) {
-      if (rest.asked) continue;
-      PrivateBytes bytes;
-      options_.private_bytes(RecipientOf(*rest.chunk, rest.place), &bytes);
-      const Rest member = rest;
-      rest.chunk = nullptr;  // its place is taken by what is appended
-      ToRest(*member.chunk, member.place, bytes.prepend, bytes.append);
-    }
-    std::erase_if(rest_, [](const Rest& rest) { return rest.chunk == nullptr; });
-  }
+  if (options_.private_bytes != nullptr) AskRest();
   for (size_t i = 0; i < rest_.size(); i += kRestBatch) {
     SendSome(std::span(rest_).subspan(i, std::min(kRestBatch, rest_.size() - i)), shared);
   }
@@ -360,8 +374,14 @@ void GroupSender::SendSome(std::span<const Rest> rest, const iovec& shared) {
     }
   }
   std::vector<int> errors(n);
-  PlainCall(group_.sd(), group_.six() ? CallerBuffer(buf6) : CallerBuffer(buf4), n,
-            nonblocking_ ? MSG_DONTWAIT : 0, call_, errors.data());
+  const CallerBuffer buffer = group_.six() ? CallerBuffer(buf6) : CallerBuffer(buf4);
+  if (async_ != nullptr) {
+    // What the engine took in another call would complete unseen.
+    CountHere(Counter::kKernelRoute, n);
+    SendByKernel(group_.sd(), buffer, n, MSG_DONTWAIT, errors.data());
+  } else {
+    PlainCall(group_.sd(), buffer, n, nonblocking_ ? MSG_DONTWAIT : 0, call_, errors.data());
+  }
   for (size_t i = 0; i < n; i++) {
     // The plain call has counted it.
     if (errors[i] != 0) NoteFailure(RecipientOf(*rest[i].chunk, rest[i].place), errors[i]);

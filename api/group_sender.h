@@ -31,6 +31,8 @@ class GroupSender {
   static Payload::Body* BodyOf(const Payload& payload) { return payload.body_; }
 
   SendResult Send();
+  // What was sent so far, should Send() not come to its end.
+  SendResult SoFar() const { return {snapshot_->revision, snapshot_->members, by_lines_}; }
 
  private:
   // Members [from, to) of a chunk.
@@ -55,13 +57,18 @@ class GroupSender {
   bool IsUsable(Resolver& resolver, const HeaderLine& line) const;
   bool AllUsable(Resolver& resolver, const LineChunk& chunk) const;
   void PostRun(const EngineUse& use, Run run);
-  uint16_t StagePrivate(const EngineUse& use, const Run& run);
+  struct Asked {
+    uint16_t staged;   // whose bytes are in staged_
+    uint16_t members;  // that were asked: those, and perhaps one more that is dealt with
+  };
+  Asked StagePrivate(const EngineUse& use, const Run& run);
   bool Post(const EngineUse& use, const Run& run);
   void PutPrivates(Request* request) const;
   bool Fits(const HeaderLine& line, const PrivateBytes& bytes) const;
   void Gather(const EngineUse& use, const Request& request);
   void ToRest(const Run& run);
   void ToRest(const LineChunk& chunk, uint16_t place, const iovec& prepend, const iovec& append);
+  void AskRest();
   void SendRest();
   void SendSome(std::span<const Rest> rest, const iovec& shared);
   // Counts it, too.
@@ -75,11 +82,15 @@ class GroupSender {
   const LineSnapshot* const snapshot_;
   const UdpSocket socket_;
   const bool nonblocking_;
-  uint64_t call_ = 0;  // of the lines' requests, if there are any
+  uint64_t call_ = 0;  // with an engine
   uint16_t payload_sum_ = 0;
   std::optional<CallRequests> requests_;
-  std::vector<AsyncSend::Posted> posted_;
-  size_t gathered_ = 0;  // of posted_
+  struct Posted {
+    const LineChunk* chunk;
+    uint16_t first;  // place in the chunk of the request's first member
+  };
+  std::vector<Posted> posted_;  // this send's requests, if it waits for them
+  size_t gathered_ = 0;         // of posted_
   // Private bytes of the request that is being made, copied when its members were asked.
   std::vector<PrivatePart> staged_;
   std::string staged_bytes_;

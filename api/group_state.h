@@ -84,11 +84,6 @@ class Group::State {
   void NextStamp();
   void GiveBack(const EngineUse& use);
 
-  struct Expiry {
-    int64_t at_ns;
-    IpAddress address;
-  };
-
   const int sd_;
   bool six_ = false;      // AF_INET6
   bool v6_only_ = false;  // and takes no mapped addresses
@@ -101,12 +96,12 @@ class Group::State {
   uint32_t generation_ = 0;  // Resolver's, seen
   uint64_t mtu_changes_ = 0;
   bool walking_ = false;
-  bool walk_again_ = false;  // this walk has asked for some
-  bool changed_ = false;     // and some line is another one now
+  size_t walk_clean_ = 0;  // chunks since the last one that had some to be asked
+  bool changed_ = false;   // and some line is another one now
   size_t walk_place_ = 0;
   bool rebuilding_ = false;  // not all lines are for `engine_` yet
   int64_t marked_ns_ = 0;
-  std::vector<Expiry> expiries_;
+  absl::flat_hash_map<IpAddress, int64_t> expiries_;  // of path MTUs, CLOCK_MONOTONIC
 
   mutable std::mutex socket_mutex_;
   UdpSocket socket_;

@@ -17,6 +17,7 @@
 #include "api/left_behind.h"
 #include "api/payload_body.h"
 #include "api/seat.h"
+#include "engine/control/sigpipe.h"
 #include "engine/datapath/header_line.h"
 
 namespace groupcast {
@@ -112,6 +113,7 @@ Payload::Body* Payload::Body::Make(Form form, size_t len) {
   {
     const EngineUse use(EngineUse::Need::kEngineOnly);
     const bool engine = use.engine() != nullptr;
+    const SigpipeBlocked blocked;  // drivers tell their peers of new memory
     void* memory = engine ? rte_zmalloc(nullptr, std::max<size_t>(len, 1), 0) : nullptr;
     body->for_devices_ = memory != nullptr;
     if (memory == nullptr) memory = std::calloc(1, std::max<size_t>(len, 1));
@@ -153,6 +155,7 @@ Payload::Body::~Body() {
   if (!for_devices_) {
     std::free(memory_);
   } else if (owner_ == getpid()) {
+    const SigpipeBlocked blocked;
     rte_free(memory_);
   }
 }
@@ -191,7 +194,7 @@ absl::StatusOr<Payload> Payload::Allocate(size_t len) {
   return Payload(body);
 }
 
-absl::StatusOr<Payload> Payload::Borrow(const Memory& memory, absl::Span<const iovec> pieces) {
+absl::StatusOr<Payload> Payload::Borrow(const Memory& memory, absl::Span<const iovec> pieces) try {
   if (memory.region_ == nullptr) {
     return absl::InvalidArgumentError("Payload::Borrow: the memory was moved from");
   }
@@ -213,8 +216,10 @@ absl::StatusOr<Payload> Payload::Borrow(const Memory& memory, absl::Span<const i
   }
   LeftBehind<Body>::Reap();
   Body* body = Body::Borrow(memory.region_, {pieces.data(), pieces.size()});
-  if (body == nullptr) return NoMemory(0);
+  if (body == nullptr) return NoMemory(len);
   return Payload(body);
+} catch (const std::bad_alloc&) {
+  return absl::ResourceExhaustedError("no memory for a payload");
 }
 
 uint8_t* Payload::data() {

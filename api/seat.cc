@@ -46,7 +46,14 @@ uint32_t TakeSeat() {
   return kNoSeat;
 }
 
+std::atomic<uint32_t>& UsesWithoutSeat() {
+  static std::atomic<uint32_t> uses{0};
+  return uses;
+}
+
 }  // namespace
+
+void ForgetUses() { UsesWithoutSeat().store(0, std::memory_order_relaxed); }
 
 void NoteThreadExits() { exits = true; }
 bool ThreadExits() { return exits; }
@@ -67,10 +74,11 @@ Counters& SharedCounters() {
 
 Seat& SeatAt(uint32_t number) { return Seats()[number]; }
 
-bool AllSeatsOutOfCalls() {
-  return std::none_of(Seats().begin(), Seats().end(), [](const Seat& seat) {
-    return seat.in_call.load(std::memory_order_seq_cst);
-  });
+bool AllOutOfCalls() {
+  return UsesWithoutSeat().load(std::memory_order_seq_cst) == 0 &&
+         std::none_of(Seats().begin(), Seats().end(), [](const Seat& seat) {
+           return seat.in_call.load(std::memory_order_seq_cst);
+         });
 }
 
 void CountHere(Counter counter, uint64_t n) {
@@ -83,7 +91,13 @@ void CountHere(Counter counter, uint64_t n) {
 
 EngineUse::EngineUse(Need need) {
   if (AttachedEngine().load(std::memory_order_relaxed) == nullptr) return;
-  if (exits) {
+  if (need == Need::kEngineOnly) {
+    UsesWithoutSeat().fetch_add(1, std::memory_order_seq_cst);
+    engine_ = AttachedEngine().load(std::memory_order_seq_cst);
+    if (engine_ == nullptr) UsesWithoutSeat().fetch_sub(1, std::memory_order_seq_cst);
+    return;
+  }
+  if (exits || InCallHere()) {
     kernel_reason_ = Counter::kKernelNoChannel;
     return;
   }
@@ -95,23 +109,27 @@ EngineUse::EngineUse(Need need) {
   current_seat = number;
   Seat& seat = SeatAt(number);
   // Sequentially consistent with groupcast_detach(), which clears the engine and then looks here.
-  if (seat.depth++ == 0) seat.in_call.store(true, std::memory_order_seq_cst);
+  seat.in_call.store(true, std::memory_order_seq_cst);
   RunningEngine* engine = AttachedEngine().load(std::memory_order_seq_cst);
-  const bool needs_channel = need == Need::kChannel;
-  Channel* channel = engine != nullptr && needs_channel ? engine->ChannelOf(number) : nullptr;
-  if (engine == nullptr || (needs_channel && channel == nullptr)) {
-    if (--seat.depth == 0) seat.in_call.store(false, std::memory_order_seq_cst);
+  Channel* channel = engine != nullptr ? engine->ChannelOf(number) : nullptr;
+  if (channel == nullptr) {
+    seat.in_call.store(false, std::memory_order_seq_cst);
     if (engine != nullptr) kernel_reason_ = Counter::kKernelNoChannel;
     return;
   }
   engine_ = engine;
   channel_ = channel;
   number_ = number;
+  has_seat_ = true;
 }
 
 void EngineUse::End() {
   if (engine_ == nullptr) return;
-  if (--seat().depth == 0) seat().in_call.store(false, std::memory_order_seq_cst);
+  if (has_seat_) {
+    seat().in_call.store(false, std::memory_order_seq_cst);
+  } else {
+    UsesWithoutSeat().fetch_sub(1, std::memory_order_seq_cst);
+  }
   engine_ = nullptr;
   channel_ = nullptr;
 }

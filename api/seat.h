@@ -18,7 +18,6 @@ struct alignas(64) Seat {
   // Set while the thread is inside a call that uses the engine: detaching waits for it.
   std::atomic<bool> in_call{false};
   uint64_t calls = 0;  // owning thread only
-  uint32_t depth = 0;  // owning thread only: uses inside of one another
   Counters counters;   // since the process started
 };
 
@@ -27,7 +26,10 @@ std::atomic<RunningEngine*>& AttachedEngine();
 // Counters of engines that were detached, and of threads without a seat.
 Counters& SharedCounters();
 Seat& SeatAt(uint32_t number);
-bool AllSeatsOutOfCalls();
+// Whether nobody uses the engine, with a seat or without.
+bool AllOutOfCalls();
+// In a child: its parent's threads are not here.
+void ForgetUses();
 // What the attached engine counted so far; 0 without one. Waits for an attach or detach under way.
 uint64_t ReadAttached(Counter counter);
 // Counts on the thread's own seat if it has one, else on the shared counters.
@@ -39,8 +41,8 @@ bool ThreadExits();
 // Whether this thread is inside a call that uses the engine: a signal handler interrupted it.
 bool InCallHere();
 
-// Keeps the engine attached while it lives; on the thread's own seat. Uses may lie inside of one
-// another.
+// Keeps the engine attached while it lives. With a channel: on the thread's own seat, and not
+// inside of another such use (then there is no engine for it). Without: any number, any thread.
 class EngineUse {
  public:
   enum class Need : uint8_t { kChannel, kEngineOnly };
@@ -61,6 +63,7 @@ class EngineUse {
  private:
   RunningEngine* engine_ = nullptr;
   Channel* channel_ = nullptr;
+  bool has_seat_ = false;
   uint32_t number_ = 0;
   Counter kernel_reason_ = Counter::kKernelNoEngine;
 };

@@ -83,7 +83,8 @@ class GROUPCAST_API Engine {
   // Stops the engine: accepted packets are drained for at most one second. Synchronous sends in
   // progress go on by the kernel with what was not started; asynchronous sends end with ECANCELED
   // for it. Groups and payloads stay valid, and go by the kernel until an engine is opened again.
-  // Blocks until all is stopped. kFailedPrecondition: it is closed already, by whomever.
+  // Blocks until all is stopped. kFailedPrecondition: it is closed already, by
+  // whomever, or this is called from inside of a send (SendOptions::private_bytes).
   absl::Status Close();
 
   Engine(Engine&& other) noexcept;
@@ -91,8 +92,8 @@ class GROUPCAST_API Engine {
   ~Engine();                                   // closes
 
  private:
-  Engine() = default;
-  bool open_ = true;
+  explicit Engine(uint32_t instance) : instance_(instance) {}
+  uint32_t instance_;  // 0: closed
 };
 
 }  // namespace groupcast
