@@ -326,7 +326,7 @@ std::string PortSetup::Describe() const {
       "port '", config_.name, "': ", device_, " (profile ", profile_.driver, "), ",
       config_.interface.empty() ? "static next hops" : "interface " + config_.kernel_interface,
       vlan_ != 0 ? absl::StrCat(", VLAN ", vlan_) : "", ", MTU ", mtu_, ", ", queues_,
-      " TX queue(s) of ", tx_descriptors_, "; ", DescribeSendPlan(Plan(0), profile_.completion));
+      " TX queue(s) of ", tx_descriptors_, "; ", DescribeSendPlan(Plan(0), profile_));
 }
 
 }  // namespace groupcast

@@ -23,9 +23,10 @@ std::string Checksums(const TxPlan& plan) {
 }
 
 // What becomes of memory that the application hands over without a copy.
-std::string Memory(const TxPlan& plan, Completion completion) {
+std::string Memory(const TxPlan& plan, const DriverProfile& profile) {
   if (!plan.chains) return "copied, too";
-  switch (completion) {
+  if (!profile.reads_any_memory) return "copied: the device reads DPDK's memory only";
+  switch (profile.completion) {
     case Completion::kEager:
       return "handed back when the driver has taken the packets";
     case Completion::kTold:
@@ -40,9 +41,9 @@ std::string Memory(const TxPlan& plan, Completion completion) {
 
 }  // namespace
 
-std::string DescribeSendPlan(const TxPlan& plan, Completion completion) {
+std::string DescribeSendPlan(const TxPlan& plan, const DriverProfile& profile) {
   return absl::StrCat(Payloads(plan), "; ", Checksums(plan),
-                      "; application memory: ", Memory(plan, completion));
+                      "; application memory: ", Memory(plan, profile));
 }
 
 }  // namespace groupcast

@@ -10,6 +10,6 @@
 namespace groupcast {
 
 // How packets are put together and what of them the device does, in one line for the log.
-std::string DescribeSendPlan(const TxPlan& plan, Completion completion);
+std::string DescribeSendPlan(const TxPlan& plan, const DriverProfile& profile);
 
 }  // namespace groupcast

@@ -12,27 +12,34 @@ struct Row {
   uint16_t copybreak;
   uint64_t offloads;
   Completion completion;
+  bool reads_any_memory;
   const char* text;
 };
 
 TEST(SendPlanTest, SaysWhatBecomesOfAPayload) {
   constexpr uint64_t kIp = RTE_MBUF_F_TX_IP_CKSUM, kUdp = RTE_MBUF_F_TX_UDP_CKSUM;
   const Row rows[] = {
-      {true, 256, 0, Completion::kEager,
+      {true, 256, 0, Completion::kEager, true,
        "payloads above 256 bytes are chained, smaller ones copied; checksums in software; "
        "application memory: handed back when the driver has taken the packets"},
-      {true, 0, kIp | kUdp, Completion::kTold,
+      {true, 0, kIp | kUdp, Completion::kTold, true,
        "payloads are chained; checksums by the device; "
        "application memory: handed back when the device has read it"},
-      {true, 100, kIp, Completion::kConsumer,
+      {true, 100, kIp, Completion::kConsumer, true,
        "payloads above 100 bytes are chained, smaller ones copied; IPv4 checksums by the device, "
        "UDP checksums in software; "
        "application memory: handed back when the last packet's consumer frees it"},
-      {true, 100, kUdp, Completion::kSilent,
+      {true, 100, kUdp, Completion::kSilent, true,
        "payloads above 100 bytes are chained, smaller ones copied; UDP checksums by the device, "
        "IPv4 checksums in software; "
        "application memory: copied: the driver does not tell when it was read"},
-      {false, 256, 0, Completion::kEager,
+      {true, 256, 0, Completion::kSilent, false,
+       "payloads above 256 bytes are chained, smaller ones copied; checksums in software; "
+       "application memory: copied: the device reads DPDK's memory only"},
+      {true, 0, 0, Completion::kEager, false,
+       "payloads are chained; checksums in software; "
+       "application memory: copied: the device reads DPDK's memory only"},
+      {false, 256, 0, Completion::kEager, true,
        "payloads are copied to each packet: the driver takes no chains; checksums in software; "
        "application memory: copied, too"},
   };
@@ -41,7 +48,10 @@ TEST(SendPlanTest, SaysWhatBecomesOfAPayload) {
     plan.chains = row.chains;
     plan.copybreak = row.copybreak;
     plan.offloads = row.offloads;
-    EXPECT_EQ(DescribeSendPlan(plan, row.completion), row.text);
+    DriverProfile profile;
+    profile.completion = row.completion;
+    profile.reads_any_memory = row.reads_any_memory;
+    EXPECT_EQ(DescribeSendPlan(plan, profile), row.text);
   }
 }
 
