@@ -106,7 +106,9 @@ class SendgroupFrames : public TwoHosts {
       frames += length <= kMtu ? 1 : 2;
       if (length <= kMtu) ++by_engine;
     }
-    auto kernel = Comparable(capture.Take(frames));
+    const std::vector<std::string> captured = capture.Take(frames);
+    ASSERT_EQ(captured.size(), frames);
+    auto kernel = Comparable(captured);
     Counted counted;
     int sent = groupcast->Send(sd);
     auto ours = Comparable(capture.Take(frames));
