@@ -48,24 +48,6 @@ void AddUse(rte_mempool* pool, void* use) {
 
 }  // namespace
 
-TestGroup::TestGroup(size_t recipients)
-    : size_(recipients),
-      memory_((sizeof(giobuf) + recipients * sizeof(giovec)) / sizeof(uint64_t) + 1),
-      prepends_(recipients),
-      appends_(recipients) {}
-
-void TestGroup::SetPayload(const std::string& payload) {
-  payload_ = payload;
-  buf()->shared = {payload_.data(), payload_.size()};
-}
-
-void TestGroup::SetPrivate(size_t i, const std::string& prepend, const std::string& append) {
-  prepends_[i] = prepend;
-  appends_[i] = append;
-  at(i).giov_prepend = {prepends_[i].data(), prepends_[i].size()};
-  at(i).giov_append = {appends_[i].data(), appends_[i].size()};
-}
-
 sockaddr_in Address(const std::string& dotted, uint16_t udp_port) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
@@ -77,6 +59,24 @@ sockaddr_in Address(const std::string& dotted, uint16_t udp_port) {
 int BoundSocket() {
   const int sd = socket(AF_INET, SOCK_DGRAM, 0);
   const sockaddr_in any = Address("0.0.0.0", 0);
+  EXPECT_EQ(bind(sd, reinterpret_cast<const sockaddr*>(&any), sizeof(any)), 0);
+  return sd;
+}
+
+sockaddr_in6 Address6(const std::string& text, uint16_t udp_port) {
+  sockaddr_in6 address{};
+  address.sin6_family = AF_INET6;
+  address.sin6_port = htons(udp_port);
+  EXPECT_EQ(inet_pton(AF_INET6, text.c_str(), &address.sin6_addr), 1) << text;
+  return address;
+}
+
+int BoundSocket6() {
+  const int sd = socket(AF_INET6, SOCK_DGRAM, 0);
+  const int off = 0;
+  EXPECT_EQ(setsockopt(sd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off)), 0);
+  EXPECT_EQ(setsockopt(sd, IPPROTO_IPV6, IPV6_AUTOFLOWLABEL, &off, sizeof(off)), 0);
+  const sockaddr_in6 any = Address6("::", 0);
   EXPECT_EQ(bind(sd, reinterpret_cast<const sockaddr*>(&any), sizeof(any)), 0);
   return sd;
 }
@@ -106,14 +106,28 @@ void Free(rte_mbuf* frame) {
   for (rte_mempool* pool : pools) HandOver(pool);
 }
 
+namespace {
+
+void WriteEther(uint16_t type, rte_ether_hdr* ether) {
+  ether->dst_addr = kNextHopMac;
+  ether->src_addr = kPortMac;
+  ether->ether_type = htons(type);
+}
+
+void WriteUdp(rte_be16_t from, rte_be16_t to, size_t datagram_len, rte_udp_hdr* udp) {
+  udp->src_port = from;
+  udp->dst_port = to;
+  udp->dgram_len = htons(static_cast<uint16_t>(sizeof(*udp) + datagram_len));
+}
+
+}  // namespace
+
 std::string ExpectedFrame(const sockaddr_in& from, const sockaddr_in& to, uint8_t ttl, uint8_t tos,
                           bool dont_fragment, rte_be16_t ip_id, const std::string& datagram) {
   std::string frame(sizeof(rte_ether_hdr) + sizeof(rte_ipv4_hdr) + sizeof(rte_udp_hdr), '\0');
   frame += datagram;
   auto* ether = reinterpret_cast<rte_ether_hdr*>(frame.data());
-  ether->dst_addr = kNextHopMac;
-  ether->src_addr = kPortMac;
-  ether->ether_type = htons(RTE_ETHER_TYPE_IPV4);
+  WriteEther(RTE_ETHER_TYPE_IPV4, ether);
   auto* ip = reinterpret_cast<rte_ipv4_hdr*>(ether + 1);
   ip->version_ihl = RTE_IPV4_VHL_DEF;
   ip->type_of_service = tos;
@@ -126,11 +140,36 @@ std::string ExpectedFrame(const sockaddr_in& from, const sockaddr_in& to, uint8_
   ip->dst_addr = to.sin_addr.s_addr;
   ip->hdr_checksum = rte_ipv4_cksum(ip);
   auto* udp = reinterpret_cast<rte_udp_hdr*>(ip + 1);
-  udp->src_port = from.sin_port;
-  udp->dst_port = to.sin_port;
-  udp->dgram_len = htons(static_cast<uint16_t>(sizeof(*udp) + datagram.size()));
+  WriteUdp(from.sin_port, to.sin_port, datagram.size(), udp);
   udp->dgram_cksum = rte_ipv4_udptcp_cksum(ip, udp);
   return frame;
+}
+
+std::string ExpectedFrame6(const sockaddr_in6& from, const sockaddr_in6& to, uint8_t hop_limit,
+                           uint8_t traffic_class, uint32_t flow_label,
+                           const std::string& datagram) {
+  std::string frame(sizeof(rte_ether_hdr) + sizeof(rte_ipv6_hdr) + sizeof(rte_udp_hdr), '\0');
+  frame += datagram;
+  auto* ether = reinterpret_cast<rte_ether_hdr*>(frame.data());
+  WriteEther(RTE_ETHER_TYPE_IPV6, ether);
+  auto* ip = reinterpret_cast<rte_ipv6_hdr*>(ether + 1);
+  ip->vtc_flow = htonl(6U << 28 | uint32_t{traffic_class} << 20 | flow_label);
+  ip->payload_len = htons(static_cast<uint16_t>(sizeof(rte_udp_hdr) + datagram.size()));
+  ip->proto = IPPROTO_UDP;
+  ip->hop_limits = hop_limit;
+  std::memcpy(ip->src_addr, &from.sin6_addr, sizeof(ip->src_addr));
+  std::memcpy(ip->dst_addr, &to.sin6_addr, sizeof(ip->dst_addr));
+  auto* udp = reinterpret_cast<rte_udp_hdr*>(ip + 1);
+  WriteUdp(from.sin6_port, to.sin6_port, datagram.size(), udp);
+  udp->dgram_cksum = rte_ipv6_udptcp_cksum(ip, udp);
+  return frame;
+}
+
+std::string Tagged(const std::string& frame, uint16_t vlan) {
+  const char tag[] = {'\x81', '\0', static_cast<char>(vlan >> 8), static_cast<char>(vlan)};
+  std::string tagged = frame;
+  tagged.insert(2 * RTE_ETHER_ADDR_LEN, tag, sizeof(tag));
+  return tagged;
 }
 
 uint64_t WireTest::Snapshot::at(const char* name) const {
@@ -154,24 +193,27 @@ void WireTest::SetUp() {
   StartCounting();
 }
 
-void WireTest::Attach(const std::string& device, const std::string& more) {
+void WireTest::Attach(const std::string& device, const std::string& more, const StaticPort& port) {
   config_ = std::filesystem::temp_directory_path() /
             ("groupcast-wire-" + std::to_string(getpid()) + ".yaml");
-  std::ofstream(config_) << "memory: {hugepages: \"off\"}\n"
-                            "resolver: {routes: 262144}\n"
-                            "ports:\n"
-                            "  - name: wire0\n"
-                            "    device: "
-                         << device
-                         << "\n"
-                            "    static:\n"
-                            "      mac: 02:00:00:00:00:01\n"
-                            "      mtu: 1500\n"
-                            "      address: "
-                         << kSource
-                         << "\n"
-                            "      next_hops: [{to: 10.0.0.0/8, mac: \"02:00:00:00:00:02\"}]\n"
-                         << more;
+  std::ofstream file(config_);
+  file << "memory: {hugepages: \"off\"}\n"
+          "resolver: {routes: 262144}\n"
+          "ports:\n"
+          "  - name: wire0\n"
+          "    device: "
+       << device
+       << "\n"
+          "    static:\n"
+          "      mac: 02:00:00:00:00:01\n"
+          "      mtu: "
+       << port.mtu << "\n      address: " << kSource << "\n      address6: " << kSource6
+       << "\n      next_hops:\n"
+          "        - {to: 10.0.0.0/8, mac: \"02:00:00:00:00:02\"}\n"
+          "        - {to: \"fd00::/8\", mac: \"02:00:00:00:00:02\"}\n";
+  if (port.vlan != 0) file << "      vlan: " << port.vlan << "\n";
+  file << more;
+  file.close();
   ASSERT_EQ(groupcast_attach(config_.c_str()), 0) << groupcast_last_error();
   attached_ = true;
 }
