@@ -91,7 +91,11 @@ void Read6(int sd, bool connected, const Ipv6Settings& settings, UdpSocket* sock
   const bool default_source = !any || Option(sd, IPPROTO_IPV6, IPV6_ADDR_PREFERENCES,
                                              kDefaultPreferences) == kDefaultPreferences;
   socket->ipv4 = (any || socket->source.IsIpv4()) && Option(sd, IPPROTO_IPV6, IPV6_V6ONLY) == 0;
-  socket->ipv6 = !socket->source.IsIpv4() && default_source && !NeedsKernel6(sd);
+  // Bound to a multicast address it sends from another one, that of the peer's route once it was
+  // connected, and the kernel tells neither.
+  const in6_addr source = socket->source.Ipv6();
+  socket->ipv6 = !socket->source.IsIpv4() && !IN6_IS_ADDR_MULTICAST(&source) && default_source &&
+                 !NeedsKernel6(sd);
   socket->watch_errors |= Option(sd, IPPROTO_IPV6, IPV6_RECVERR) != 0;
   socket->mtu_discover6 = Option(sd, IPPROTO_IPV6, IPV6_MTU_DISCOVER);
   socket->traffic_class = static_cast<uint8_t>(Option(sd, IPPROTO_IPV6, IPV6_TCLASS));

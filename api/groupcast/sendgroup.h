@@ -134,7 +134,8 @@ GROUPCAST_API int sendgroup(int sd, struct giobuf* buf, size_t recnum, int flags
 //
 // By the engine, the automatic flow label (IPV6_AUTOFLOWLABEL, net.ipv6.auto_flowlabels) is another
 // hash of the flow's addresses and ports than the kernel's. These options send by the kernel: IPv6
-// extension headers, IPV6_UNICAST_IF, IPV6_TRANSPARENT, UDP_NO_CHECK6_TX; for some recipients
+// extension headers, IPV6_UNICAST_IF, IPV6_TRANSPARENT, UDP_NO_CHECK6_TX; so does a socket that is
+// bound to a multicast address; for some recipients
 // IPV6_ADDR_PREFERENCES (from an unbound address), IPV6_FLOWINFO_SEND (with sin6_flowinfo), and a
 // hop limit that differs from that of the recipient's route while the kernel does not tell whether
 // it was set (on a connected socket, or one that equals net.ipv6.conf.all.hop_limit). Two that the
