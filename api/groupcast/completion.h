@@ -21,7 +21,8 @@ namespace groupcast {
 // How far a send has to be to count as complete.
 enum class Stage : uint8_t {
   kAccepted,  // every packet was taken by its port (or the kernel), or has failed
-  kDone,      // and nothing of this send reads the payload any more
+  kDone,      // and nothing of this send reads the payload any more. Where a driver does not tell
+              // when it has read it, the payload is copied for such a send
 };
 
 struct CompletedSend {
@@ -41,15 +42,16 @@ class GROUPCAST_API CompletionQueue {
   // kInvalidArgument: capacity is 0 or above 1,048,576. kResourceExhausted: no descriptor is free.
   [[nodiscard]] static absl::StatusOr<CompletionQueue> Create(size_t capacity = 1024);
 
-  // Appends up to `most` completed sends to `completed` and returns how many; those of one thread
-  // and group in the order of their sends. Never blocks. With an engine the sending cores are not
+  // Appends up to `most` completed sends to `completed` and returns how many, older sends first as
+  // far as they have completed. Never blocks. With an engine the sending cores are not
   // disturbed: it reads counters in memory.
   size_t Poll(size_t most, std::vector<CompletedSend>* completed);
 
   // An eventfd that becomes readable within about 1 ms after a send has completed, for poll(),
-  // epoll and their like; owned by the queue. Read it (8 bytes), then Poll() until it returns 0.
-  // Only from the first call of this on are sends signalled, and somebody looks every 1 ms while
-  // some are under way; polling alone costs nothing of that kind.
+  // epoll and their like; owned by the queue, non-blocking, close-on-exec. Read it (8 bytes), then
+  // Poll() until it returns 0. From the first call of this on sends are signalled, those that wait
+  // to be collected included, and a thread looks every 1 ms while some are under way; polling alone
+  // costs nothing of that kind. Cannot fail.
   int event_fd();
 
   // Sends under way or not collected.

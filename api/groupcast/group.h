@@ -31,7 +31,8 @@ enum class Strategy : uint8_t {
   kCopy,   // copied to each packet
 };
 
-// One member's private bytes of one send; length 0: none. Read before the send returns.
+// One member's private bytes of one send; length 0: none. They are copied before the next member
+// is asked, so all may use one buffer.
 struct PrivateBytes {
   iovec prepend{};
   iovec append{};
@@ -41,12 +42,15 @@ struct SendOptions {
   // Never waits for room, like MSG_DONTWAIT; also where the socket is O_NONBLOCK.
   bool nonblocking = false;
   Strategy strategy = Strategy::kAuto;
-  // Begins each send with another member, so that no one is always served first or last.
+  // Begins each send with another member, so that no one is always served first or last. (Members
+  // that go by the kernel come behind the others.)
   bool rotate = false;
-  // Called once for each member, on the sending thread, in no order that one may rely on; null:
-  // nobody has private bytes. It must not use the group.
+  // Called once for each member, on the sending thread and before the send returns (SendAsync(),
+  // too), in no order that one may rely on; null: nobody has private bytes. It may throw
+  // std::bad_alloc only. What it sends itself goes by the kernel; it must not change the group.
   std::function<void(const Recipient&, PrivateBytes*)> private_bytes;
-  // Where Send() adds the members that it failed for; null: nobody wants to know.
+  // Where Send() adds the members that it failed for; null: nobody wants to know. SendAsync() does
+  // not write to it: not null, it makes CompletedSend::errors be filled.
   std::vector<MemberError>* errors = nullptr;
 };
 
@@ -57,8 +61,9 @@ struct SendResult {
 };
 
 // Threads: every method may be called by any number of threads at once; changes are made one after
-// the other, and a send has the membership of one moment, whatever changes meanwhile. Not in a
-// child forked after its creation. Movable by one thread while no other uses it.
+// the other, and a send has the membership of one moment, whatever changes meanwhile: one that
+// began before Remove() returned may still ask for a removed member's private bytes. Not in a child
+// forked after its creation. Movable by one thread while no other uses it.
 class GROUPCAST_API Group {
  public:
   // A group that sends from `sd`, a UDP socket of either family. The group keeps a descriptor of
@@ -75,7 +80,7 @@ class GROUPCAST_API Group {
   // (some 3 us each); senders go on meanwhile. What a member lacks shows when it is sent to.
   //   kInvalidArgument    a member has port 0, or is IPv6 and the socket AF_INET, or is link-local
   //                       without a scope, or IPv4 on a v6-only socket: nothing was changed.
-  //   kResourceExhausted  no memory: nothing was changed.
+  //   kResourceExhausted  no memory: the change may have been made in part.
   absl::StatusOr<uint64_t> Add(absl::Span<const Recipient> members);
   absl::StatusOr<uint64_t> Remove(absl::Span<const Recipient> members);
   absl::StatusOr<uint64_t> Replace(absl::Span<const Recipient> members);
@@ -99,8 +104,10 @@ class GROUPCAST_API Group {
   // The same without waiting for anything: nonblocking whatever the options say. The send is
   // collected from `queue` as a CompletedSend with this `user_data`, exactly once, when it has
   // reached `stage`. Members that go by the kernel are sent to before this returns.
-  //   kInvalidArgument     the payload was released.
-  //   kResourceExhausted   `queue` holds as many sends as it may: collect some. Nothing was sent.
+  //   kInvalidArgument     the payload was released. Nothing was sent.
+  //   kResourceExhausted   `queue` holds as many sends as it may: collect some; nothing was sent.
+  //   Or
+  //                        no memory: then it completes all the same, with what was sent.
   absl::Status SendAsync(const Payload& payload, CompletionQueue& queue, uint64_t user_data,
                          Stage stage = Stage::kAccepted, const SendOptions& options = {});
 
