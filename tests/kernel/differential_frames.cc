@@ -83,12 +83,16 @@ std::string Show(const char* name, const Packet* packet, size_t frame, size_t fr
 
 }  // namespace
 
-std::string Comparable(const std::string& frame) {
+bool HasLabel(const std::string& frame) {
+  return IsIpv6(frame.data()) &&
+         ((frame[kIp + 1] & 0x0f) != 0 || Be16(frame.data() + kIp + 2) != 0);
+}
+
+std::string Comparable(const std::string& frame, Labels labels) {
   std::string masked = frame;
   if (IsIpv6(frame.data())) {
-    // There is one, or there is none.
-    const bool label = (frame[kIp + 1] & 0x0f) != 0 || Be16(frame.data() + kIp + 2) != 0;
-    masked[kIp + 1] = static_cast<char>(masked[kIp + 1] & 0xf0);
+    const bool label = labels != Labels::kNothing && HasLabel(frame);
+    masked[kIp + 1] = static_cast<char>(frame[kIp + 1] & (labels == Labels::kRange ? 0xf8 : 0xf0));
     masked.replace(kIp + 2, 2, 2, label ? '\1' : '\0');
     const size_t fragment = FindIpv6Header(frame.data(), frame.size(), IPPROTO_FRAGMENT);
     if (fragment != 0) masked.replace(fragment + 4, 4, 4, 0);
@@ -185,13 +189,14 @@ unsigned FrameCapture::Lost() {
   return statistics.tp_drops;
 }
 
-std::string Difference(const Packet* kernel, const Packet* ours) {
+std::string Difference(const Packet* kernel, const Packet* ours, Labels labels) {
   size_t frame = 0, offset = 0;
   std::string where;
   if (kernel != nullptr && ours != nullptr) {
     const size_t frames = std::min(kernel->frames.size(), ours->frames.size());
     for (; frame < frames; frame++) {
-      const std::string a = Comparable(kernel->frames[frame]), b = Comparable(ours->frames[frame]);
+      const std::string a = Comparable(kernel->frames[frame], labels),
+                        b = Comparable(ours->frames[frame], labels);
       if (a == b) continue;
       offset = static_cast<size_t>(
           std::mismatch(a.begin(), a.begin() + static_cast<ptrdiff_t>(std::min(a.size(), b.size())),

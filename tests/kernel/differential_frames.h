@@ -23,9 +23,17 @@ struct Packet {
   std::vector<std::string> frames;
 };
 
+// What of flow labels, which are a secret hash, is compared.
+enum class Labels {
+  kNothing,
+  kPresence,
+  kRange  // whether there is one, and its highest bit: net.ipv6.flowlabel_state_ranges
+};
+
 // What frames are compared as: without the IP id (and the checksum over it, which is verified), the
-// IPv6 fragment id, and which flow label it is, if any.
-std::string Comparable(const std::string& frame);
+// IPv6 fragment id, and which flow label it is.
+std::string Comparable(const std::string& frame, Labels labels);
+bool HasLabel(const std::string& frame);
 
 // Datagrams by their UDP source port.
 using Packets = std::map<uint16_t, std::vector<Packet>>;
@@ -56,6 +64,6 @@ class FrameCapture {
 };
 
 // "sendmsg: … sendgroup: …", both in hexadecimal, with the first place where they differ.
-std::string Difference(const Packet* kernel, const Packet* ours);
+std::string Difference(const Packet* kernel, const Packet* ours, Labels labels);
 
 }  // namespace groupcast

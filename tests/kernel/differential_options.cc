@@ -71,7 +71,12 @@ std::string IpOptions(Random* random) {
 }
 std::string LocalPorts(Random*) { return Bytes(uint32_t{40000u << 16 | 39000u}); }
 
-std::string Hops(Random* random) { return Bytes(random->Between(-1, 255)); }
+// Those that some interface or route has are told from none by the kernel only.
+std::string Hops(Random* random) {
+  return Bytes(random->Percent(60)
+                   ? random->Between(-1, 255)
+                   : random->Of({-1, 0, 64, World::kHopLimit, World::kRouteHopLimit}));
+}
 std::string FlowLabels(Random* random) { return Bytes(random->Below(4)); }
 std::string Preferences(Random* random) {
   return Bytes(random->Of({IPV6_PREFER_SRC_PUBLIC, IPV6_PREFER_SRC_TMP, IPV6_PREFER_SRC_COA}));
@@ -152,7 +157,7 @@ const Kind kIpv6Kinds[] = {
     OPTION(60, IPPROTO_IPV6, IPV6_RECVERR, On),
     OPTION(80, IPPROTO_IPV6, IPV6_V6ONLY, On),
     OPTION(150, IPPROTO_IPV6, IPV6_AUTOFLOWLABEL, FlowLabels),
-    OPTION(20, IPPROTO_IPV6, IPV6_FLOWINFO_SEND, On),
+    OPTION(60, IPPROTO_IPV6, IPV6_FLOWINFO_SEND, On),
     OPTION(20, IPPROTO_IPV6, IPV6_ADDR_PREFERENCES, Preferences),
     OPTION(20, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, Hops),
     OPTION(20, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, Bit),

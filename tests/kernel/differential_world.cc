@@ -44,6 +44,11 @@ Epoch::Epoch(uint64_t seed, uint64_t epoch) : number(epoch) {
   // IPv6 prefers it to the route of a gateway that does not answer, as soon as that is known.
   default_route6 = default_route && carrier;
   multipath_hash = random.Below(2u);
+  auto_flow_labels = random.Percent(50) ? 1 : random.Below(4);
+  flow_label_ranges = random.Percent(30);
+  // Where it is none of the routes', the kernel has most of IPv6.
+  hop_limit = random.Percent(90) ? 64 : World::kHopLimit;
+  hop_limit_of_l1 = random.Percent(75) ? 64 : random.Of({World::kHopLimit, 50});
   if (random.Percent(30)) ports = ",framecnt=" + std::to_string(random.Of({64, 256, 1024}));
   // A frame of 64 KiB in each place of a long ring is more than the memory of a small machine.
   if (mtu[2] == 65535) ports = ",framecnt=64";
@@ -61,7 +66,9 @@ std::string Epoch::Description() const {
   text << (engine ? "" : ", no engine") << (carrier ? "" : ", no carrier on l2")
        << (default_route ? ", default route" : "") << (default_route6 ? " of IPv6, too" : "")
        << (egress_policy ? ", egress policy" : "") << ", multipath hash " << multipath_hash
-       << ", ports" << ports << ", " << more;
+       << ", automatic flow labels " << auto_flow_labels << (flow_label_ranges ? " in ranges" : "")
+       << ", hop limits " << hop_limit << " and, of l1, " << hop_limit_of_l1 << ", ports" << ports
+       << ", " << more;
   return text.str();
 }
 
@@ -135,7 +142,8 @@ void World::MakeRoutes() {
   add("10.131.0.0/16 via 10.0.0.254 mtu lock 1000");
   add("10.132.0.0/16 via 10.2.0.254 mtu 600");
   add("10.1.70.0/24 dev l1 mtu lock 1200");
-  add("10.134.0.0/16 via 10.0.0.254 hoplimit 7");
+  const std::string hop_limit = std::to_string(kRouteHopLimit);
+  add("10.134.0.0/16 via 10.0.0.254 hoplimit " + hop_limit);
   add("10.135.0.0/16 via 10.0.0.254 src 10.0.0.9");
   add("10.136.0.0/16 via 10.0.0.254");
   add("10.136.0.0/16 tos 0x10 via 10.1.0.254");
@@ -149,7 +157,7 @@ void World::MakeRoutes() {
   add("fd11::/64 via fd00::fe mtu lock 1280");
   add("fd12::/64 via fd00:2::fe mtu 1400");
   add("fd13::/64 dev l1 mtu 1290");
-  add("fd14::/64 via fd00::fe hoplimit 7");
+  add("fd14::/64 via fd00::fe hoplimit " + hop_limit);
   add("fd15::/64 via fd00::fe src fd00::9");
   add("fd17::/64 nexthop via fd00::fe nexthop via fd00:1::2:1 weight 2");
   add("fd18::/64 via fd00::2:2");
@@ -217,6 +225,10 @@ void World::Begin(const Epoch& epoch) {
     tx_.Sysctl(std::string(family) + "/fib_multipath_hash_policy",
                static_cast<int>(epoch.multipath_hash));
   }
+  tx_.Sysctl("ipv6/auto_flowlabels", epoch.auto_flow_labels);
+  tx_.Sysctl("ipv6/flowlabel_state_ranges", epoch.flow_label_ranges ? 1 : 0);
+  tx_.Sysctl("ipv6/conf/all/hop_limit", epoch.hop_limit);
+  tx_.Sysctl("ipv6/conf/l1/hop_limit", epoch.hop_limit_of_l1);
   AwaitCarrier(epoch.carrier);
   if (!epoch.engine) return;
   std::string text = "memory: {hugepages: off}\n" + epoch.more + "ports:\n";

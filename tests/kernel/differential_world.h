@@ -26,6 +26,10 @@ struct Epoch {
   bool default_route, default_route6;
   bool egress_policy;
   unsigned multipath_hash;
+  int auto_flow_labels;    // net.ipv6.auto_flowlabels
+  bool flow_label_ranges;  // net.ipv6.flowlabel_state_ranges
+  int hop_limit;           // net.ipv6.conf.all's
+  int hop_limit_of_l1;
   std::string ports;  // arguments of each port's device
   std::string more;   // further keys of the configuration
 
@@ -56,6 +60,7 @@ class World {
   static constexpr uint16_t kRuleUdpPort = 7000, kRuleSourcePorts = 32;  // these from the first one
   static constexpr uint16_t kFirstSourcePort = 20000;
   static constexpr uint8_t kRuleTos = 0x08, kRouteTos = 0x10;
+  static constexpr int kHopLimit = 33, kRouteHopLimit = 7;
 
  private:
   void MakeLink(size_t link);
