@@ -18,8 +18,14 @@
 
 namespace groupcast {
 
-// What a configuration file says, as a type. A member left as it is means the file's default; the
-// members have the names, units and ranges of the file's keys (`groupcastd --help-config`).
+// What a configuration file says, as a type: Engine::ToYaml() shows that file, and errors name its
+// keys, lines and columns. A member left as it is means the file's default; units and ranges are
+// those of the keys (`groupcastd --help-config`). To try it without a network card:
+//
+//   groupcast::EngineOptions options;
+//   options.ports.push_back({.name = "null0", .device = "net_null0"});
+//   options.ports[0].fixed = {.mac = "02:00:00:00:00:01", .address = "192.0.2.1",
+//                             .next_hops = {{"0.0.0.0/0", "02:00:00:00:00:02"}}};
 struct EngineOptions {
   enum class Hugepages { kAuto, kRequired, kOff };
   enum class Idle { kAdaptive, kPoll };
@@ -58,7 +64,8 @@ struct EngineOptions {
   uint32_t next_hops = 16384;
 };
 
-// An engine that runs as long as this object. Movable. Any number of openings one after the other.
+// An engine that runs as long as this object. Movable. Any number of openings one after the other;
+// DPDK itself starts with the first and stays: memory_mib, hugepages and eal of that one hold.
 //
 // Threads: any; one call at a time on one object.
 class GROUPCAST_API Engine {

@@ -22,8 +22,9 @@ class GROUPCAST_API Recipient {
   // sin6_scope_id counts for link-local addresses only; sin6_flowinfo is not used.
   explicit Recipient(const sockaddr_in6& to, uint64_t tag = 0);
 
-  // "192.0.2.1:5004", "[2001:db8::1]:5004", "[fe80::1%eth0]:5004". kInvalidArgument: is none of
-  // these; kNotFound: no interface has the name behind the '%'.
+  // "192.0.2.1:5004", "[2001:db8::1]:5004", "[fe80::1%eth0]:5004"; a port from 1 to 65535, no
+  // host names. kInvalidArgument: is none of these; kNotFound: no interface has the name behind the
+  // '%'.
   [[nodiscard]] static absl::StatusOr<Recipient> Parse(const std::string& text, uint64_t tag = 0);
   std::string ToString() const;
 
