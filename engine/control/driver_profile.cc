@@ -82,6 +82,14 @@ ConfigTable<DriverProfile> ProfileTable() {
           {"tx_offloads",
            ListOf(&P::tx_offloads, "words", config_internal::Words(TxOffloadNames()), ReadOffload),
            "", "offloads used where the driver advertises them", false, "none"},
+          {"tx_offloads_unusable",
+           ListOf(&P::tx_offloads_unusable, "words", config_internal::Words(TxOffloadNames()),
+                  ReadOffload),
+           "",
+           "offloads that it advertises and does not do when it transmits; never used, whatever "
+           "the "
+           "configuration asks for",
+           false, "none"},
           {"interface_argument", Value(&P::interface_argument, "text", kNameAllowed, ReadName), "",
            "the device argument that names the kernel interface", false, "none"},
           {"arguments", ListOf(&P::arguments, "texts", "KEY=VALUE", ReadArgument), "",

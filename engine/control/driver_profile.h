@@ -27,8 +27,9 @@ struct DriverProfile {
   uint16_t copybreak = 256;  // bytes; smaller payloads are copied, not chained
   uint16_t min_frame = 14;   // bytes; shorter frames are refused by the driver
   Completion completion = Completion::kConsumer;
-  bool reads_any_memory = false;         // of the process, not of DPDK's own only
-  std::vector<std::string> tx_offloads;  // used where the driver advertises them
+  bool reads_any_memory = false;                  // of the process, not of DPDK's own only
+  std::vector<std::string> tx_offloads;           // used where the driver advertises them
+  std::vector<std::string> tx_offloads_unusable;  // advertised, but not done by its transmit burst
   std::string interface_argument;  // device argument that names the kernel interface ("iface")
   // Device arguments added where the configuration does not give them; "${queues}" etc. are not
   // expanded here, the port set-up knows what depends on the MTU.

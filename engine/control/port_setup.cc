@@ -213,7 +213,9 @@ absl::Status PortSetup::Configure(uint16_t queues) {
   for (const std::string& wanted : config_.tx_offloads.value_or(profile_.tx_offloads)) {
     for (const Offload& offload : kOffloads) {
       if (wanted != offload.name) continue;
-      if ((info.tx_offload_capa & offload.capability) == 0) {
+      const auto& unusable = profile_.tx_offloads_unusable;
+      if ((info.tx_offload_capa & offload.capability) == 0 ||
+          std::find(unusable.begin(), unusable.end(), wanted) != unusable.end()) {
         LogNotice(absl::StrCat("port '", config_.name, "': ", info.driver_name, " has no ", wanted,
                                "; it is done in software"));
         continue;

@@ -43,6 +43,7 @@ std::string Memory(const TxPlan& plan, const DriverProfile& profile) {
 
 std::string DescribeSendPlan(const TxPlan& plan, const DriverProfile& profile) {
   return absl::StrCat(Payloads(plan), "; ", Checksums(plan),
+                      plan.vlan != 0 ? "; VLAN tags by the device" : "",
                       "; application memory: ", Memory(plan, profile));
 }
 

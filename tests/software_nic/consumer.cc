@@ -158,8 +158,11 @@ void Consumer::PrintAccount() const {
   for (const auto& [count, frames] : account_.descriptors) {
     std::printf("descriptors %u %llu\n", count, static_cast<unsigned long long>(frames));
   }
+  for (const auto& [vlan, frames] : account_.vlans) {
+    std::printf("vlan %u %llu\n", vlan, static_cast<unsigned long long>(frames));
+  }
   for (const auto& [to, received] : account_.recipients) {
-    std::printf("recipient %u %u %llu %llu\n", to.first, to.second,
+    std::printf("recipient %s %u %llu %llu\n", to.first.c_str(), to.second,
                 static_cast<unsigned long long>(received.datagrams),
                 static_cast<unsigned long long>(received.hash));
   }

@@ -82,7 +82,7 @@ std::vector<std::string> ConsumerProcess::Ask(const std::string& command) {
     return {};
   }
   std::vector<std::string> answer;
-  for (std::string text; (text = ReadLine()) != "end" && !testing::Test::HasFailure();) {
+  for (std::string text; (text = ReadLine()) != "end" && !text.empty();) {
     answer.push_back(std::move(text));
   }
   return answer;
@@ -116,8 +116,12 @@ Account ConsumerProcess::WaitFor(uint64_t count, int patience_ms) {
       unsigned descriptors = 0;
       line >> descriptors;
       line >> account.descriptors[descriptors];
+    } else if (what == "vlan") {
+      unsigned vlan = 0;
+      line >> vlan;
+      line >> account.vlans[vlan];
     } else if (what == "recipient") {
-      Recipient to;
+      Destination to;
       line >> to.first >> to.second;
       Received& received = account.recipients[to];
       line >> received.datagrams >> received.hash;

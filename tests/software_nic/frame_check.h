@@ -20,15 +20,16 @@ struct Received {
   bool operator==(const Received&) const = default;
 };
 
-// IPv4 address and UDP port, in host byte order.
-using Recipient = std::pair<uint32_t, uint16_t>;
+// Address as text and UDP port.
+using Destination = std::pair<std::string, uint16_t>;
 
 struct CheckedFrame {
-  Recipient to;
+  Destination to;
+  uint16_t vlan;             // 0: untagged
   std::string_view payload;  // in the frame
 };
 
-// Looks at every header of a whole frame and at both checksums. Returns what is wrong; null if
+// Looks at every header of a whole frame and at its checksums. Returns what is wrong; null if
 // nothing is.
 const char* CheckFrame(std::string_view frame, CheckedFrame* checked);
 
@@ -37,7 +38,8 @@ struct Account {
   uint64_t frames = 0;
   uint64_t bad = 0;  // of them
   std::string first_bad;
-  std::map<Recipient, Received> recipients;
+  std::map<Destination, Received> recipients;
+  std::map<unsigned, uint64_t> vlans;        // good frames by their tag, 0: untagged
   std::map<unsigned, uint64_t> descriptors;  // frames by how many descriptors each came in
 
   void Add(std::string_view frame);

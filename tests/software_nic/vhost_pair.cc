@@ -2,6 +2,8 @@
 // Copyright (c) 2026 the Groupcast authors
 #include "tests/software_nic/vhost_pair.h"
 
+#include <arpa/inet.h>
+
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
@@ -13,14 +15,26 @@ namespace {
 constexpr uint16_t kProbePort = 9;
 constexpr char kProbeAddress[] = "10.255.255.1";
 
-Recipient RecipientOf(const sockaddr_in& to) {
-  return {ntohl(to.sin_addr.s_addr), ntohs(to.sin_port)};
+std::string TextOf(int family, const void* address) {
+  char text[INET6_ADDRSTRLEN];
+  return inet_ntop(family, address, text, sizeof(text));
 }
 
 }  // namespace
 
-void VhostPair::Connect(const Side& side, const std::string& more) {
+Destination VhostPair::DestinationOf(const sockaddr_in& to) {
+  return {TextOf(AF_INET, &to.sin_addr), ntohs(to.sin_port)};
+}
+
+Destination VhostPair::DestinationOf(const sockaddr_in6& to) {
+  const bool mapped = IN6_IS_ADDR_V4MAPPED(&to.sin6_addr);
+  return {mapped ? TextOf(AF_INET, &to.sin6_addr.s6_addr[12]) : TextOf(AF_INET6, &to.sin6_addr),
+          ntohs(to.sin6_port)};
+}
+
+void VhostPair::Connect(const Side& side, const std::string& more, const StaticPort& port) {
   side_ = side;
+  vlan_ = port.vlan;
   if (!folder_.empty()) std::filesystem::remove_all(folder_);
   folder_ = std::filesystem::temp_directory_path() / "groupcast-nic-XXXXXX";
   ASSERT_NE(mkdtemp(folder_.data()), nullptr);
@@ -33,7 +47,10 @@ void VhostPair::Connect(const Side& side, const std::string& more) {
   // once, as server before it is ready.
   if (side.virtio()) StartConsumer();
   if (side.virtio() && !side.engine_listens) consumer_.WaitUntilReady();
-  Attach(device, more + lcores);
+  testing::internal::CaptureStderr();
+  Attach(device, more + lcores, port);
+  start_log_ = testing::internal::GetCapturedStderr();
+  std::fputs(start_log_.c_str(), stderr);
   if (!side.virtio()) StartConsumer();
   if (!side.virtio() || side.engine_listens) consumer_.WaitUntilReady();
   WaitForLink();
@@ -74,7 +91,7 @@ void VhostPair::WaitForLink() {
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
   // Behind what a ring may still have held when an earlier consumer ended.
-  const Recipient probe = RecipientOf(Address(kProbeAddress, kProbePort));
+  const Destination probe = DestinationOf(Address(kProbeAddress, kProbePort));
   while (consumer_.WaitFor(UINT64_MAX, 20).recipients.count(probe) == 0) {
     ASSERT_LT(std::chrono::steady_clock::now(), deadline) << "nothing arrives";
   }
@@ -87,18 +104,31 @@ void VhostPair::Forget() {
   StartCounting();
 }
 
+void VhostPair::Expect(const Destination& to, std::string_view datagram) {
+  expected_.recipients[to].Add(datagram);
+  expected_.vlans[vlan_]++;
+  expected_.frames++;
+}
+
 int VhostPair::Send(TestGroup* group, int flags) {
   for (size_t i = 0; i < group->size(); i++) {
-    expected_.recipients[RecipientOf(group->at(i).giov_dest)].Add(group->Datagram(i));
+    Expect(DestinationOf(group->at(i).giov_dest), group->Datagram(i));
   }
-  expected_.frames += group->size();
   return sendgroup(sd(), group->buf(), group->size(), flags, nullptr);
+}
+
+int VhostPair::Send(int sd6, TestGroup6* group) {
+  for (size_t i = 0; i < group->size(); i++) {
+    Expect(DestinationOf(group->at(i).giov_dest), group->Datagram(i));
+  }
+  return sendgroup6(sd6, group->buf(), group->size(), 0, nullptr);
 }
 
 void VhostPair::ExpectAllArrived(int patience_ms) {
   const Account account = consumer_.WaitFor(expected_.frames, patience_ms);
   EXPECT_EQ(account.frames, expected_.frames);
   EXPECT_EQ(account.bad, 0U) << account.first_bad;
+  EXPECT_EQ(account.vlans, expected_.vlans);
   EXPECT_EQ(account.recipients.size(), expected_.recipients.size());
   size_t different = 0;
   for (const auto& [to, shall] : expected_.recipients) {

@@ -4,6 +4,7 @@
 
 #include <ostream>
 #include <string>
+#include <string_view>
 
 #include "tests/software_nic/consumer_process.h"
 #include "tests/software_nic/frame_check.h"
@@ -28,19 +29,28 @@ struct Side {
 // mbuf came back, and nothing leaves by the kernel.
 class VhostPair : public WireTest {
  protected:
-  // Attaches, and waits until a datagram has passed. `more` as for WireTest::Attach().
-  void Connect(const Side& side, const std::string& more = "");
+  // Attaches, and waits until a datagram has passed. `more`, `port` as for WireTest::Attach().
+  void Connect(const Side& side, const std::string& more = "", const StaticPort& port = {});
   ConsumerProcess& consumer() { return consumer_; }
+  // What the engine said when it started.
+  const std::string& start_log() const { return start_log_; }
   // After Kill(): another one at the same socket. Waits until a datagram has passed.
   void RestartConsumer();
 
   // Sends and notes what each recipient shall have received then. Returns what sendgroup() does.
   int Send(TestGroup* group, int flags = 0);
+  // The same from `sd6`, to either family.
+  int Send(int sd6, TestGroup6* group);
+  // Notes it, for what is sent otherwise.
+  void Expect(const Destination& to, std::string_view datagram);
   // All that was noted has arrived as it was sent, in order and without a defect, and nothing else.
   void ExpectAllArrived(int patience_ms = 10000);
   // Forgets what was noted and received.
   void Forget();
   const Account& expected() const { return expected_; }
+  static Destination DestinationOf(const sockaddr_in& to);
+  // Of an IPv4-mapped one as IPv4.
+  static Destination DestinationOf(const sockaddr_in6& to);
   // One datagram to a recipient that no test uses; what sendgroup() says of it.
   int Probe();
 
@@ -51,7 +61,8 @@ class VhostPair : public WireTest {
   void WaitForLink();
 
   Side side_{};
-  std::string folder_, socket_path_;
+  uint16_t vlan_ = 0;
+  std::string folder_, socket_path_, start_log_;
   ConsumerProcess consumer_;
   Account expected_;
 };

@@ -55,6 +55,9 @@ TEST_F(DriverProfileTest, BothSidesOfVhostUser) {
   EXPECT_TRUE(virtio->chains && vhost->chains);
   EXPECT_EQ(virtio->completion, Completion::kSilent);
   EXPECT_EQ(vhost->completion, Completion::kEager);
+  EXPECT_TRUE(vhost->reads_any_memory);
+  EXPECT_FALSE(virtio->reads_any_memory);
+  EXPECT_EQ(virtio->tx_offloads_unusable, std::vector<std::string>{"vlan_insert"});
   EXPECT_FALSE(virtio->rx_queues);
   EXPECT_TRUE(vhost->rx_queues);
   // "iface" is a socket to the one and a tap device to the other.

@@ -14,6 +14,7 @@ struct Row {
   Completion completion;
   bool reads_any_memory;
   const char* text;
+  uint16_t vlan = 0;
 };
 
 TEST(SendPlanTest, SaysWhatBecomesOfAPayload) {
@@ -39,12 +40,17 @@ TEST(SendPlanTest, SaysWhatBecomesOfAPayload) {
       {true, 0, 0, Completion::kEager, false,
        "payloads are chained; checksums in software; "
        "application memory: copied: the device reads DPDK's memory only"},
+      {true, 0, 0, Completion::kEager, true,
+       "payloads are chained; checksums in software; VLAN tags by the device; "
+       "application memory: handed back when the driver has taken the packets",
+       100},
       {false, 256, 0, Completion::kEager, true,
        "payloads are copied to each packet: the driver takes no chains; checksums in software; "
        "application memory: copied, too"},
   };
   for (const Row& row : rows) {
     TxPlan plan;
+    plan.vlan = row.vlan;
     plan.chains = row.chains;
     plan.copybreak = row.copybreak;
     plan.offloads = row.offloads;
