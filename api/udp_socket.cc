@@ -107,6 +107,14 @@ void Read6(int sd, bool connected, const Ipv6Settings& settings, UdpSocket* sock
   socket->own_hop_limit = !connected && socket->hop_limit != settings.HopLimit();
 }
 
+// getpeername() knows no peer with port 0, but such a socket has its route, and that route an MTU.
+bool IsConnected(int sd, bool six) {
+  sockaddr_in6 peer;
+  socklen_t len = sizeof(peer);
+  return getpeername(sd, reinterpret_cast<sockaddr*>(&peer), &len) == 0 ||
+         (six ? Option(sd, IPPROTO_IPV6, IPV6_MTU) : Option(sd, IPPROTO_IP, IP_MTU)) != 0;
+}
+
 // SHUT_WR alone shows nowhere.
 bool IsShutDown(int sd) {
   pollfd state = {sd, 0, 0};
@@ -126,9 +134,7 @@ void Read(int sd, RunningEngine* engine, UdpSocket* socket) {
         IpAddress::FromIpv4(reinterpret_cast<const sockaddr_in&>(local).sin_addr.s_addr);
   }
   socket->source_port = local.sin6_port;  // where sockaddr_in has it, too
-  sockaddr_in6 peer;
-  len = sizeof(peer);
-  const bool connected = getpeername(sd, reinterpret_cast<sockaddr*>(&peer), &len) == 0;
+  const bool connected = IsConnected(sd, socket->six);
   struct stat status {};
   fstat(sd, &status);
   route.uid = status.st_uid;

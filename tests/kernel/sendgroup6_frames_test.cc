@@ -296,6 +296,19 @@ TEST_F(Sendgroup6Frames, OfAConnectedSocket) {
   Compare(sd, &groupcast, true);
 }
 
+// Until a socket says otherwise its hop limit is that of the peer's route, for getsockopt() only.
+TEST_F(Sendgroup6Frames, OfASocketWhosePeersRouteHasAHopLimit) {
+  tx().Shell("ip -6 route add 2001:db8:c9::/48 via " + std::string(kRxAddress6) + " hoplimit 7");
+  for (const uint16_t udp_port : {9, 0}) {  // getpeername() does not tell of the latter
+    SCOPED_TRACE(udp_port);
+    Socket sd = BoundSocket6("::", 4010);
+    const sockaddr_in6 peer = Endpoint6("2001:db8:c9::1", udp_port);
+    ASSERT_EQ(connect(sd, reinterpret_cast<const sockaddr*>(&peer), sizeof(peer)), 0);
+    Groupcast6 groupcast = AllKinds(300);
+    Compare(sd, &groupcast, false);
+  }
+}
+
 // The label of a flow is one of its own, and stays.
 TEST_F(Sendgroup6Frames, HaveOneLabelPerFlow) {
   constexpr uint32_t kStateless = 0x80000;
