@@ -28,7 +28,7 @@
 namespace groupcast {
 namespace {
 
-constexpr uint64_t kDefaultCases = 4096;
+constexpr uint64_t kDefaultCases = 2048;
 constexpr uint64_t kEpochCases = 256, kBatchCases = 16;
 constexpr uint64_t kMostDifferences = 10;
 constexpr std::chrono::seconds kPatience(2);

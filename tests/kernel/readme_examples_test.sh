@@ -29,7 +29,7 @@ for header in "$prefix"/include/groupcast/*.h; do
   name=groupcast/${header##*/}
   modes=("c++ -x c++ -std=c++20")
   # What has a namespace is for C++ only.
-  grep -q '^namespace' "$header" || modes+=("cc -x c -std=c99" "cc -x c -std=c11")
+  grep -qE '^namespace|"groupcast/group.h"' "$header" || modes+=("cc -x c -std=c99" "cc -x c -std=c11")
   for mode in "${modes[@]}"; do
     # Twice: it has a guard.
     printf '#include <%s>\n#include <%s>\nextern int more;\n' "$name" "$name" >"$dir/alone"
@@ -91,7 +91,7 @@ for place in here there; do
     wait_for_line "$dir/$place" "^500[01] #$i tick $i$"
   done
   for letter in a b c d; do
-    wait_for_line "$dir/$place" "^5002 $letter{1200}$"
+    wait_for_line "$dir/$place" "^5002 $letter\{1200\}$"
   done
 done
 kill $here $there

@@ -73,9 +73,11 @@ BasicGroupcast<Call>& BasicGroupcast<Call>::Add(const Address& to, std::string p
 }
 
 template <typename Call>
-BasicGroupcast<Call>& BasicGroupcast<Call>::AddRange(
-    uint32_t first, size_t count, uint16_t udp_port) requires std::same_as<Address, sockaddr_in> {
-  for (size_t i = 0; i < count; i++) Add(Endpoint(first + static_cast<uint32_t>(i), udp_port));
+BasicGroupcast<Call>& BasicGroupcast<Call>::AddRange(uint32_t first, size_t count,
+                                                     uint16_t udp_port) {
+  if constexpr (std::same_as<Address, sockaddr_in>) {
+    for (size_t i = 0; i < count; i++) Add(Endpoint(first + static_cast<uint32_t>(i), udp_port));
+  }
   return *this;
 }
 

@@ -67,9 +67,8 @@ class BasicGroupcast {
   explicit BasicGroupcast(std::string shared) : shared_(std::move(shared)) {}
 
   BasicGroupcast& Add(const Address& to, std::string prepend = {}, std::string append = {});
-  // Recipients first, first + 1, …, all at one UDP port.
-  BasicGroupcast& AddRange(uint32_t first, size_t count,
-                           uint16_t udp_port) requires std::same_as<Address, sockaddr_in>;
+  // IPv4 recipients first, first + 1, …, all at one UDP port.
+  BasicGroupcast& AddRange(uint32_t first, size_t count, uint16_t udp_port);
 
   // The structures that Send() passes, for tests that spoil them.
   Buffer* buf();
