@@ -45,6 +45,8 @@ const std::vector<Field<FuzzRecipient>>& RecipientFields() {
        &R::address,
        {0x0a000001, 0x0a000002, 0x0a0001ff, 0x0affffff, 0xac100001, 0xac1fffff, 0xac200000,
         0x7f000001, 0x7f000002, 0, 0xffffffff, 0xe0000001, 0xc0a80001}},
+      {"kind", &R::kind, {0, 1, 2, 3, 4}},
+      {"scope", &R::scope, {0, 1, 2, 0xffffffff}},
       {"port", &R::udp_port, {0, 1, 9, 5000, 65535}},
       {"family", &R::family, {AF_UNSPEC, AF_UNIX, AF_INET, AF_INET6, 0xffff}},
       {"prepend", &R::prepend, kLengths},
@@ -63,6 +65,7 @@ const std::vector<Field<FuzzCall>>& CallFields() {
        &C::flags,
        {0, MSG_DONTWAIT, MSG_NOSIGNAL, MSG_DONTWAIT | MSG_NOSIGNAL, MSG_OOB, MSG_MORE, MSG_CONFIRM,
         MSG_DONTROUTE, MSG_EOR, MSG_PROXY, MSG_ZEROCOPY, 0x80000000, 0xffffffff}},
+      {"six", &C::six, {0, 1}},
       {"payload", &C::payload, kLengths},
       {"null_payload", &C::null_payload, {0, 1}},
       {"null_buf", &C::null_buf, {0, 1}},
@@ -136,8 +139,9 @@ class Dice {
 
 const std::vector<std::string>& FuzzSocketNames() {
   static const std::vector<std::string> names = {
-      "bound", "unbound", "nonblocking", "connected", "corked", "timeout", "options", "broadcast",
-      "shut",  "small",   "ipv6",        "tcp",       "raw",    "unix",    "pipe",    "closed"};
+      "bound",   "unbound",   "nonblocking", "connected", "corked",     "timeout",
+      "options", "broadcast", "shut",        "small",     "ipv6",       "tcp",
+      "raw",     "unix",      "pipe",        "closed",    "ipv6_bound", "ipv6_only"};
   return names;
 }
 

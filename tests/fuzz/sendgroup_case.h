@@ -16,13 +16,17 @@ namespace groupcast {
 //   to 10.1.0.5:5000 prepend=3 append=4
 //   to 10.1.0.6:5001 times=200
 //   call unbound recnum=0
+//   call ipv6 six=1
+//   to 10.1.0.5:5000 kind=1
 //
 // One line for each call, and behind it one for each of its recipients. What is not given is as
 // below; what makes no sense is passed over, so that any text means something.
 struct FuzzRecipient {
   uint64_t address = 0x0a000002;  // host byte order
+  uint64_t kind = 0;              // of address for sendgroup6(): a place in kFuzzPrefixes
+  uint64_t scope = 0;
   uint64_t udp_port = 9;
-  uint64_t family = 2;  // AF_INET
+  uint64_t family = 0x100;  // up to 0xffff as it is, else AF_INET, or AF_INET6 for sendgroup6()
   uint64_t prepend = 0;
   uint64_t append = 0;
   uint64_t null_prepend = 0;  // the base is null, whatever the length
@@ -32,6 +36,7 @@ struct FuzzRecipient {
 
 struct FuzzCall {
   std::string socket;  // a name of FuzzSocketNames()
+  uint64_t six = 0;    // sendgroup6()
   uint64_t flags = 0;
   uint64_t payload = 0;
   uint64_t null_payload = 0;
@@ -40,6 +45,9 @@ struct FuzzCall {
   uint64_t recnum = ~0;  // as given only where that is less than there are, or above INT_MAX
   std::vector<FuzzRecipient> to;
 };
+
+// What stands before the 32 bits of `address` in an IPv6 address.
+inline constexpr const char* kFuzzPrefixes[] = {"fd00::", "::ffff:0:0", "::", "fe80::", "ff02::"};
 
 using FuzzCase = std::vector<FuzzCall>;
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 the Groupcast authors
 //
-// sendgroup() with any arguments (sendgroup_case.h), twice: with an engine on net_ring and net_null
-// in a network namespace without routes, and, built with GROUPCAST_FUZZ_KERNEL, without an engine
-// in one with a loopback. What goes by the kernel is compared with sendmmsg() on the same socket,
-// what goes by the engine with the frames that shall leave.
+// sendgroup() and sendgroup6() with any arguments (sendgroup_case.h), twice: with an engine on
+// net_ring and net_null in a network namespace without routes, and, built with
+// GROUPCAST_FUZZ_KERNEL, without an engine in one with a loopback. What goes by the kernel is
+// compared with sendmmsg() on the same socket, what goes by the engine with the frames that shall
+// leave.
 #include <netinet/in.h>
 #include <rte_ether.h>
 #include <rte_ip.h>
@@ -14,12 +15,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <climits>
-#include <cstddef>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
-#include <thread>
+#include <optional>
 
+#include "tests/fuzz/sendgroup_arguments.h"
 #include "tests/fuzz/sendgroup_case.h"
 #include "tests/fuzz/sendgroup_sockets.h"
 #include "tests/wire/wire.h"
@@ -33,101 +34,30 @@ constexpr bool kEngine = false;
 constexpr bool kEngine = true;
 #endif
 
-constexpr int kUntouched = -12345;    // in gerrno
 constexpr int kErrnoBefore = ERANGE;  // nothing here sets that
-constexpr uint64_t kLargestAllocated = 66000;
-constexpr size_t kMostAtOnce = 900;  // what net_ring holds without a consumer
 constexpr size_t kCallsPerEngine = 4000;
 constexpr size_t kLargestOnWire = 1472;
+constexpr size_t kLargestOnWire6 = 1452;
+
+int Call(int sd, giobuf* buf, size_t recnum, int flags, int* gerrno) {
+  return sendgroup(sd, buf, recnum, flags, gerrno);
+}
+int Call(int sd, giobuf6* buf, size_t recnum, int flags, int* gerrno) {
+  return sendgroup6(sd, buf, recnum, flags, gerrno);
+}
 
 enum class By { kKernel, kRing, kNull };
 
-// The arguments of one call in memory of their exact sizes, so that whatever is read beside them
-// shows.
-class Arguments {
- public:
-  explicit Arguments(const FuzzCall& call) {
-    const size_t given = Count(call);
-    recnum_ = call.recnum > INT_MAX ? call.recnum : std::min<uint64_t>(call.recnum, given);
-    if (call.recnum == FuzzCall{}.recnum) recnum_ = given;
-    const size_t bytes = offsetof(giobuf, recinfo) + std::max<size_t>(given, 1) * sizeof(giovec);
-    buf_.reset(static_cast<giobuf*>(std::calloc(1, bytes)));
-    Fill(call.payload, call.null_payload != 0, 1, &buf_->shared);
-    size_t n = 0;
-    for (const FuzzRecipient& to : call.to) {
-      iovec prepend{}, append{};
-      Fill(to.prepend, to.null_prepend != 0, n * 2, &prepend);
-      Fill(to.append, to.null_append != 0, n * 2 + 1, &append);
-      for (uint64_t i = 0; i < to.times && n < given; i++, n++) {
-        giovec& recipient = buf_->recinfo[n];
-        recipient.giov_prepend = prepend;
-        recipient.giov_append = append;
-        recipient.giov_dest.sin_family = static_cast<sa_family_t>(to.family);
-        recipient.giov_dest.sin_port = htons(static_cast<uint16_t>(to.udp_port + i));
-        recipient.giov_dest.sin_addr.s_addr = htonl(static_cast<uint32_t>(to.address));
-      }
-    }
-    errors_.reset(new int[given]);
-    std::fill_n(errors_.get(), given, kUntouched);
-    errors_given_ = given;
-  }
-
-  giobuf* buf() const { return buf_.get(); }
-  size_t recnum() const { return recnum_; }
-  int* errors() { return errors_.get(); }
-  std::vector<int> Errors() const { return {errors_.get(), errors_.get() + errors_given_}; }
-
-  // Empty where a part has no memory, or not as much as it says.
-  std::string Datagram(size_t i) const {
-    std::string datagram;
-    for (const iovec* part : Parts(i)) {
-      if (part->iov_base == nullptr || part->iov_len > kLargestAllocated) continue;
-      datagram.append(static_cast<const char*>(part->iov_base), part->iov_len);
-    }
-    return datagram;
-  }
-
-  std::vector<const iovec*> Parts(size_t i) const {
-    const giovec& recipient = buf_->recinfo[i];
-    return {&recipient.giov_prepend, &buf_->shared, &recipient.giov_append};
-  }
-
- private:
-  static size_t Count(const FuzzCall& call) {
-    size_t n = 0;
-    for (const FuzzRecipient& to : call.to) n += to.times;
-    return std::min(n, kMostAtOnce);
-  }
-
-  void Fill(uint64_t length, bool null, size_t seed, iovec* part) {
-    part->iov_len = length;
-    if (null) return;
-    // More is never read: no datagram is so long.
-    const uint64_t allocated = length > kLargestAllocated ? 1 : length;
-    auto& bytes = memory_.emplace_back(new char[allocated]);
-    static const std::string content = Bytes(kLargestAllocated + 256, 1);
-    std::memcpy(bytes.get(), content.data() + seed % 256, allocated);
-    part->iov_base = bytes.get();
-  }
-
-  struct CFree {
-    void operator()(giobuf* buf) const { std::free(buf); }
-  };
-  std::unique_ptr<giobuf, CFree> buf_;
-  std::vector<std::unique_ptr<char[]>> memory_;
-  std::unique_ptr<int[]> errors_;
-  size_t errors_given_ = 0;
-  size_t recnum_ = 0;
-};
-
 // What sendmmsg() says for one recipient.
-int KernelError(int sd, const Arguments& arguments, const sockaddr_in& to, size_t i, int flags) {
+template <typename Buf>
+int KernelError(int sd, const Arguments<Buf>& arguments, size_t i, int flags) {
+  auto to = arguments.buf()->recinfo[i].giov_dest;
   std::vector<iovec> parts;
   for (const iovec* part : arguments.Parts(i)) {
     if (part->iov_len > 0) parts.push_back(*part);
   }
   mmsghdr message{};
-  message.msg_hdr.msg_name = const_cast<sockaddr_in*>(&to);
+  message.msg_hdr.msg_name = &to;
   message.msg_hdr.msg_namelen = sizeof(to);
   message.msg_hdr.msg_iov = parts.data();
   message.msg_hdr.msg_iovlen = parts.size();
@@ -143,7 +73,8 @@ class SendgroupFuzz : public WireTest {
     if (!kEngine) return RaiseLoopback();
     Attach("net_ring0",
            "\n  - name: wire1\n    device: net_null0\n    static: {mac: \"02:00:00:00:00:03\", "
-           "address: 10.0.0.1, next_hops: [{to: 172.16.0.0/12, mac: \"02:00:00:00:00:02\"}]}\n");
+           "address: 10.0.0.1, address6: fd00::1, next_hops: [{to: 172.16.0.0/12, mac: "
+           "\"02:00:00:00:00:02\"}, {to: \"fd00::/16\", mac: \"02:00:00:00:00:02\"}]}\n");
   }
 
   void Stop() { TearDown(); }  // compares what the mempools have
@@ -151,9 +82,10 @@ class SendgroupFuzz : public WireTest {
   void Run(const FuzzCase& calls) {
     for (const FuzzCall& call : calls) {
       const int sd = OpenFuzzSocket(call.socket);
-      Send(sd, call);
-      // Once more on the same socket: its state is known then, and it is bound.
-      if (call.flags == 0) Send(sd, call);
+      // Twice: the second time its state is known, and it is bound.
+      for (int i = 0; i < (call.flags == 0 ? 2 : 1); i++) {
+        call.six != 0 ? Send<giobuf6>(sd, call) : Send<giobuf>(sd, call);
+      }
       close(sd);
       if (kEngine && ++calls_ % kCallsPerEngine == 0) {
         Stop();
@@ -164,7 +96,8 @@ class SendgroupFuzz : public WireTest {
 
  private:
   // What the call as a whole shall fail with.
-  static int CallError(int sd, const FuzzCall& call, const Arguments& arguments) {
+  template <typename Buf>
+  static int CallError(int sd, const FuzzCall& call, const Arguments<Buf>& arguments) {
     int protocol = 0, type = 0;
     socklen_t length = sizeof(int);
     if (getsockopt(sd, SOL_SOCKET, SO_PROTOCOL, &protocol, &length) != 0) return errno;
@@ -177,27 +110,34 @@ class SendgroupFuzz : public WireTest {
     return 0;
   }
 
-  static By WayOf(const FuzzCall& call, const Arguments& arguments, const sockaddr_in& from,
-                  const giovec& recipient, size_t i) {
+  template <typename Buf>
+  static By WayOf(const FuzzCall& call, const Arguments<Buf>& arguments, uint16_t source_port,
+                  size_t i) {
     const auto flags = static_cast<uint32_t>(call.flags);
-    if (!kEngine || !MayUseEngine(call.socket) || from.sin_port == 0) return By::kKernel;
+    if (!kEngine || !MayUseEngine(call.socket) || source_port == 0) return By::kKernel;
     if ((flags & ~(MSG_DONTWAIT | MSG_NOSIGNAL)) != 0) return By::kKernel;
-    const sockaddr_in& to = recipient.giov_dest;
-    if (to.sin_family != AF_INET || to.sin_port == 0) return By::kKernel;
+    const auto& to = arguments.buf()->recinfo[i].giov_dest;
+    const std::optional<sockaddr_in> four = Ipv4Of(to);
+    if (reinterpret_cast<const sockaddr_in&>(to).sin_port == 0) return By::kKernel;
+    const size_t most = four ? kLargestOnWire : kLargestOnWire6;
     uint64_t bytes = 0;
     for (const iovec* part : arguments.Parts(i)) {
-      if (part->iov_len > kLargestOnWire) return By::kKernel;
+      if (part->iov_len > most) return By::kKernel;
       if (part->iov_len > 0 && part->iov_base == nullptr) return By::kKernel;
       bytes += part->iov_len;
     }
-    if (bytes > kLargestOnWire) return By::kKernel;
-    const uint32_t address = ntohl(to.sin_addr.s_addr);
+    if (bytes > most) return By::kKernel;
+    if (!four) return IsIpv6(call.socket) && IsInPortsPrefix(to) ? By::kNull : By::kKernel;
+    const bool mapped = reinterpret_cast<const sockaddr&>(to).sa_family == AF_INET6;
+    if (call.socket == "ipv6_only" || (mapped && !IsIpv6(call.socket))) return By::kKernel;
+    const uint32_t address = ntohl(four->sin_addr.s_addr);
     if (address >> 24 == 10) return By::kRing;
     return address >> 20 == 0xac1 ? By::kNull : By::kKernel;
   }
 
+  template <typename Buf>
   void Send(int sd, const FuzzCall& call) {
-    auto arguments = std::make_unique<Arguments>(call);
+    auto arguments = std::make_unique<Arguments<Buf>>(call);
     const int flags = static_cast<int>(static_cast<uint32_t>(call.flags));
     sockaddr_in from{};
     socklen_t length = sizeof(from);
@@ -205,9 +145,8 @@ class SendgroupFuzz : public WireTest {
     const int call_error = CallError(sd, call, *arguments);
     StartCounting();
     errno = kErrnoBefore;
-    const int sent =
-        sendgroup(sd, call.null_buf != 0 ? nullptr : arguments->buf(), arguments->recnum(), flags,
-                  call.errors != 0 ? arguments->errors() : nullptr);
+    const int sent = Call(sd, call.null_buf != 0 ? nullptr : arguments->buf(), arguments->recnum(),
+                          flags, call.errors != 0 ? arguments->errors() : nullptr);
     const int error = errno;
     if (call_error != 0) {
       EXPECT_EQ(sent, -1);
@@ -220,7 +159,7 @@ class SendgroupFuzz : public WireTest {
     const size_t recnum = arguments->recnum();
     std::vector<By> ways(recnum);
     for (size_t i = 0; i < recnum; i++) {
-      ways[i] = WayOf(call, *arguments, from, arguments->buf()->recinfo[i], i);
+      ways[i] = WayOf(call, *arguments, from.sin_port, i);
     }
     CheckErrors(sd, call, *arguments, ways, sent);
     CheckCounters(call, ways, recnum, static_cast<size_t>(sent));
@@ -228,7 +167,8 @@ class SendgroupFuzz : public WireTest {
   }
 
   // Each recipient's errno, by sending once more what went by the kernel.
-  static void CheckErrors(int sd, const FuzzCall& call, const Arguments& arguments,
+  template <typename Buf>
+  static void CheckErrors(int sd, const FuzzCall& call, const Arguments<Buf>& arguments,
                           const std::vector<By>& ways, int sent) {
     const std::vector<int> errors = arguments.Errors();
     const size_t recnum = arguments.recnum();
@@ -244,8 +184,7 @@ class SendgroupFuzz : public WireTest {
     for (size_t i = 0; i < recnum; i++) {
       int error = 0;
       if (ways[i] == By::kKernel && !pieces) {
-        error = KernelError(sd, arguments, arguments.buf()->recinfo[i].giov_dest, i,
-                            static_cast<int>(static_cast<uint32_t>(call.flags)));
+        error = KernelError(sd, arguments, i, static_cast<int>(static_cast<uint32_t>(call.flags)));
       }
       expected += error == 0 ? 1 : 0;
       if (call.errors == 0 || (pieces && ways[i] == By::kKernel)) continue;
@@ -279,7 +218,8 @@ class SendgroupFuzz : public WireTest {
   }
 
   // What the engine took leaves whole, once, and in the order of the recipients.
-  void CheckFrames(const FuzzCall& call, std::unique_ptr<Arguments> arguments,
+  template <typename Buf>
+  void CheckFrames(const FuzzCall& call, std::unique_ptr<Arguments<Buf>> arguments,
                    const std::vector<By>& ways, sockaddr_in source) {
     const std::vector<int> errors = arguments->Errors();
     const bool options = call.socket == "options";
@@ -291,7 +231,7 @@ class SendgroupFuzz : public WireTest {
     std::vector<Expected> expected;
     for (size_t i = 0; i < ways.size(); i++) {
       if (ways[i] != By::kRing || errors[i] == EAGAIN) continue;
-      expected.push_back({arguments->buf()->recinfo[i].giov_dest, arguments->Datagram(i)});
+      expected.push_back({*Ipv4Of(arguments->buf()->recinfo[i].giov_dest), arguments->Datagram(i)});
     }
     arguments.reset();  // nothing of the caller's is read any more
     if (call.errors == 0 && Counted("would_block") > 0) {

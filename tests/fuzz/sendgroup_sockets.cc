@@ -42,6 +42,13 @@ int OpenFuzzSocket(const std::string& name) {
     close(ends[0]);
     return ends[1];
   }
+  if (name == "ipv6_bound" || name == "ipv6_only") {
+    const int sd = socket(AF_INET6, SOCK_DGRAM, 0);
+    if (name == "ipv6_only") Set(sd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+    const sockaddr_in6 any = {.sin6_family = AF_INET6, .sin6_addr = in6addr_any};
+    if (bind(sd, reinterpret_cast<const sockaddr*>(&any), sizeof(any)) != 0) std::abort();
+    return sd;
+  }
   const int sd = BoundSocket();
   if (name == "nonblocking") fcntl(sd, F_SETFL, O_NONBLOCK);
   if (name == "corked") Set(sd, IPPROTO_UDP, UDP_CORK, 1);
@@ -65,10 +72,13 @@ int OpenFuzzSocket(const std::string& name) {
   return sd;
 }
 
+bool IsIpv6(const std::string& name) { return name.compare(0, 4, "ipv6") == 0; }
+
 bool MayUseEngine(const std::string& name) {
-  // "connected": there is no loopback where there is an engine. "unbound": once it is bound.
+  // "connected": there is no loopback where there is an engine. "unbound", "ipv6": once bound.
   return name == "bound" || name == "unbound" || name == "connected" || name == "nonblocking" ||
-         name == "timeout" || name == "options" || name == "broadcast" || name == "small";
+         name == "timeout" || name == "options" || name == "broadcast" || name == "small" ||
+         IsIpv6(name);
 }
 
 void RaiseLoopback() {

@@ -10,6 +10,8 @@ namespace groupcast {
 // already ("closed").
 int OpenFuzzSocket(const std::string& name);
 
+bool IsIpv6(const std::string& name);
+
 // Whether a datagram from it may leave by an engine.
 bool MayUseEngine(const std::string& name);
 

@@ -99,11 +99,15 @@ std::string FrameOf(const rte_mbuf* mbuf) {
 }
 
 void Free(rte_mbuf* frame) {
-  std::vector<rte_mempool*> pools;
-  for (const rte_mbuf* m = frame; m != nullptr; m = m->next) pools.push_back(m->pool);
-  for (rte_mempool* pool : pools) HandOver(pool);
-  rte_pktmbuf_free(frame);
-  for (rte_mempool* pool : pools) HandOver(pool);
+  while (frame != nullptr) {
+    rte_mbuf* next = frame->next;
+    // One at a time: whoever waits for mbufs may have it before the next one is free.
+    if (rte_mbuf* free = rte_pktmbuf_prefree_seg(frame); free != nullptr) {
+      HandOver(free->pool);
+      rte_mbuf_raw_free(free);
+    }
+    frame = next;
+  }
 }
 
 namespace {
