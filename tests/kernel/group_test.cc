@@ -5,9 +5,13 @@
 #include "api/groupcast/group.h"
 
 #include <gtest/gtest.h>
+#include <net/ethernet.h>
+#include <netinet/ip.h>
 
 #include <atomic>
 #include <chrono>
+#include <cstddef>
+#include <cstring>
 #include <map>
 #include <set>
 #include <string>
@@ -164,6 +168,45 @@ TEST_P(GroupOnAWire, FollowsItsRoutes) {
     ExpectExactlyOnce(sink.Receive(kMembers), kBehindGateway + 1, kMembers, Pattern(300));
     return by_engine || !GetParam();
   }));
+}
+
+// As a router on the way to one member tells it.
+TEST_P(GroupOnAWire, FollowsAPathMtuThatShrinks) {
+  sd_.Set(IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO);
+  ASSERT_TRUE(group_->Refresh().ok());
+  Capture capture(rx(), "v1");
+  Sink sink(rx(), kUdpPort);
+  ASSERT_TRUE(group_->Add(Members(kBehindGateway + 1, 3)).ok());
+  const Payload payload = PayloadOf(Pattern(1300));
+  EXPECT_EQ(Send(payload).sent, 3U);
+  const std::vector<std::string> frames = capture.Take(3);
+  ASSERT_EQ(frames.size(), 3U);
+  sink.Receive(3);
+  uint32_t quoted = 0;
+  std::memcpy(&quoted, frames[0].data() + ETH_HLEN + offsetof(iphdr, daddr), sizeof(quoted));
+  const uint64_t tag = ntohl(quoted) - kBehindGateway - 1;
+
+  TellFragmentationNeeded(rx(), frames[0], 1200);
+  std::vector<MemberError> errors;
+  SendOptions options;
+  options.errors = &errors;
+  EXPECT_TRUE(Eventually([&] { return Send(payload, options).sent == 2; }));
+  ASSERT_EQ(errors.size(), 1U);
+  EXPECT_EQ(errors[0].error, EMSGSIZE);
+  EXPECT_EQ(errors[0].member.tag(), tag);
+  sink.ReceiveSoFar(1000, 500);
+
+  // What fits leaves as before, and in fragments where the socket lets them be.
+  const Counted small;
+  EXPECT_EQ(Send(PayloadOf(Pattern(1100))).sent, 3U);
+  ExpectExactlyOnce(sink.Receive(3), kBehindGateway + 1, 3, Pattern(1100));
+  EXPECT_EQ(small("engine_recipients"), GetParam() ? 3 : 0);
+  sd_.Set(IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_WANT);
+  ASSERT_TRUE(group_->Refresh().ok());
+  const Counted large;
+  EXPECT_EQ(Send(payload).sent, 3U);
+  ExpectExactlyOnce(sink.Receive(3), kBehindGateway + 1, 3, Pattern(1300));
+  EXPECT_EQ(large("engine_recipients"), GetParam() ? 2 : 0);
 }
 
 TEST_P(GroupOnAWire, OneDeadMemberDoesNotHoldUpTheOthers) {

@@ -8,7 +8,6 @@
 #include <net/if.h>
 #include <netinet/if_ether.h>
 #include <netinet/in.h>
-#include <netinet/ip_icmp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -284,16 +283,6 @@ TEST_F(SendgroupNextHops, LinkThatFlaps) {
   }
 }
 
-uint16_t Checksum(const std::string& bytes) {
-  uint32_t sum = 0;
-  for (size_t i = 0; i + 1 < bytes.size(); i += 2) {
-    sum += static_cast<uint32_t>(static_cast<uint8_t>(bytes[i]) << 8 |
-                                 static_cast<uint8_t>(bytes[i + 1]));
-  }
-  while (sum >> 16) sum = (sum & 0xffff) + (sum >> 16);
-  return static_cast<uint16_t>(~sum);
-}
-
 // What the port's rings have no room for goes by the kernel, whatever the interface's MTU becomes.
 TEST_F(SendgroupNextHops, MtuThatGrows) {
   Sink sink(rx(), kUdpPort);
@@ -348,26 +337,7 @@ TEST_F(SendgroupNextHops, PathMtuThatShrinks) {
   ASSERT_EQ(groupcast.Send(sd_), 3);
   std::vector<std::string> frames = capture.Take(3);
   ASSERT_EQ(frames.size(), 3u);
-
-  std::string icmp = {ICMP_DEST_UNREACH,
-                      ICMP_FRAG_NEEDED,
-                      0,
-                      0,
-                      0,
-                      0,
-                      static_cast<char>(kPathMtu >> 8),
-                      static_cast<char>(kPathMtu & 0xff)};
-  constexpr size_t kQuotedBytes = 28;
-  icmp += frames[0].substr(ETH_HLEN, kQuotedBytes);
-  const uint16_t sum = Checksum(icmp);
-  icmp[2] = static_cast<char>(sum >> 8), icmp[3] = static_cast<char>(sum & 0xff);
-  rx().Run([&] {
-    Socket raw(socket(AF_INET, SOCK_RAW, IPPROTO_ICMP));
-    sockaddr_in to = Endpoint(kTxAddress, 0);
-    ASSERT_EQ(
-        sendto(raw, icmp.data(), icmp.size(), 0, reinterpret_cast<sockaddr*>(&to), sizeof(to)),
-        static_cast<ssize_t>(icmp.size()));
-  });
+  TellFragmentationNeeded(rx(), frames[0], kPathMtu);
   ASSERT_TRUE(Eventually([&] { return groupcast.KernelSend(sd_, 0) == EMSGSIZE; }));
   EXPECT_TRUE(Eventually([&] { return groupcast.Send(sd_) == 2; }));
   EXPECT_EQ(groupcast.errnos, std::vector<int>({EMSGSIZE, 0, 0}));

@@ -6,6 +6,7 @@
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
 #include <net/if.h>
+#include <netinet/ip_icmp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -226,6 +227,44 @@ std::vector<std::string> Capture::Take(size_t count) {
     frames.emplace_back(bytes, static_cast<size_t>(length));
   }
   return frames;
+}
+
+namespace {
+
+uint16_t Checksum(const std::string& bytes) {
+  uint32_t sum = 0;
+  for (size_t i = 0; i + 1 < bytes.size(); i += 2) {
+    sum += static_cast<uint32_t>(static_cast<uint8_t>(bytes[i]) << 8 |
+                                 static_cast<uint8_t>(bytes[i + 1]));
+  }
+  while (sum >> 16) sum = (sum & 0xffff) + (sum >> 16);
+  return static_cast<uint16_t>(~sum);
+}
+
+}  // namespace
+
+void TellFragmentationNeeded(const NetworkNamespace& router, const std::string& frame,
+                             uint16_t mtu) {
+  constexpr size_t kQuotedBytes = 28;
+  ASSERT_GE(frame.size(), ETH_HLEN + kQuotedBytes);
+  std::string icmp = {ICMP_DEST_UNREACH,
+                      ICMP_FRAG_NEEDED,
+                      0,
+                      0,
+                      0,
+                      0,
+                      static_cast<char>(mtu >> 8),
+                      static_cast<char>(mtu & 0xff)};
+  icmp += frame.substr(ETH_HLEN, kQuotedBytes);
+  const uint16_t sum = Checksum(icmp);
+  icmp[2] = static_cast<char>(sum >> 8), icmp[3] = static_cast<char>(sum & 0xff);
+  router.Run([&] {
+    Socket raw(socket(AF_INET, SOCK_RAW, IPPROTO_ICMP));
+    sockaddr_in to = Endpoint(kTxAddress, 0);
+    ASSERT_EQ(
+        sendto(raw, icmp.data(), icmp.size(), 0, reinterpret_cast<sockaddr*>(&to), sizeof(to)),
+        static_cast<ssize_t>(icmp.size()));
+  });
 }
 
 std::string SoftnetDrops() {

@@ -137,6 +137,10 @@ class Capture {
   int family_;
 };
 
+// A router's ICMP message to kTxAddress about an IPv4 frame that was too large for the next wire.
+void TellFragmentationNeeded(const NetworkNamespace& router, const std::string& frame,
+                             uint16_t mtu);
+
 // How many packets the receiving kernel's per-CPU backlogs lost since boot, for the message of a
 // test that misses some: then the host was too busy, and neither sender nor wire is to blame.
 std::string SoftnetDrops();
