@@ -47,7 +47,7 @@ EnginePath::EnginePath(const EngineUse& use, const UdpSocket& socket, const Call
       requests_(use, socket, nonblocking, call != 0 ? call : ++use.seat().calls) {
   buffers_.staged.resize(use.engine()->ports() * use.engine()->lcores());
   // Not what a call left that ran out of memory.
-  for (std::vector<Staged>& staged : buffers_.staged) staged.clear();
+  for (Staged& staged : buffers_.staged) staged.n = 0;
   buffers_.unresolved.clear();
   buffers_.kernel.clear();
   buffers_.switched.clear();
@@ -57,27 +57,25 @@ size_t EnginePath::DatagramLen(uint32_t index) const {
   return buf_.Prepend(index).iov_len + buf_.shared().iov_len + buf_.Append(index).iov_len;
 }
 
-std::optional<Destination> EnginePath::DestinationOf(uint32_t index) const {
+// Written in place: a copy at once would wait for the words it was made of.
+bool EnginePath::DestinationOf(uint32_t index, Destination* to) const {
   const sockaddr* address = buf_.Address(index);
-  if (!HasBase(buf_.Prepend(index)) || !HasBase(buf_.Append(index))) return {};
-  Destination to;
-  bool allowed;
+  if (!HasBase(buf_.Prepend(index)) || !HasBase(buf_.Append(index))) return false;
+  to->scope = 0;
   if (address->sa_family == AF_INET) {
     const auto& ipv4 = *reinterpret_cast<const sockaddr_in*>(address);
-    to = {.address = IpAddress::FromIpv4(ipv4.sin_addr.s_addr), .udp_port = ipv4.sin_port};
-    allowed = socket_.ipv4;
-  } else if (address->sa_family == AF_INET6 && buf_.address_len() == sizeof(sockaddr_in6)) {
-    const auto& ipv6 = *reinterpret_cast<const sockaddr_in6*>(address);
-    to = {.address = IpAddress::FromIpv6(ipv6.sin6_addr), .udp_port = ipv6.sin6_port};
-    if (to.address.IsLinkLocal()) to.scope = ipv6.sin6_scope_id;
-    allowed = to.address.IsIpv4()
-                  ? socket_.six && socket_.ipv4
-                  : socket_.ipv6 && !(socket_.flow_information && ipv6.sin6_flowinfo != 0);
-  } else {
-    return {};
+    to->address = IpAddress::FromIpv4(ipv4.sin_addr.s_addr);
+    to->udp_port = ipv4.sin_port;
+    return socket_.ipv4 && to->udp_port != 0;
   }
-  if (!allowed || to.udp_port == 0) return {};
-  return to;
+  if (address->sa_family != AF_INET6 || buf_.address_len() != sizeof(sockaddr_in6)) return false;
+  const auto& ipv6 = *reinterpret_cast<const sockaddr_in6*>(address);
+  to->address = IpAddress::FromIpv6(ipv6.sin6_addr);
+  to->udp_port = ipv6.sin6_port;
+  if (to->udp_port == 0) return false;
+  if (to->address.IsIpv4()) return socket_.six && socket_.ipv4;
+  if (to->address.IsLinkLocal()) to->scope = ipv6.sin6_scope_id;
+  return socket_.ipv6 && !(socket_.flow_information && ipv6.sin6_flowinfo != 0);
 }
 
 void EnginePath::ToKernel(uint32_t index, Counter reason, bool engine_before) {
@@ -105,15 +103,15 @@ size_t EnginePath::Send() {
   for (uint32_t next = 0; next < recipients;) {
     size_t n = 0;
     for (; next < recipients && n < batch.size(); next++) {
-      const std::optional<Destination> to = DestinationOf(next);
-      if (!to) {
+      Destination& to = batch[n].to;
+      if (!DestinationOf(next, &to)) {
         // An AF_INET6 socket's options can change that.
         ToKernel(next, Counter::kKernelDestination, socket_.six);
       } else if (IsTooLarge(buf_.Prepend(next), buf_.shared(), buf_.Append(next),
-                            to->address.IsIpv4() ? kLargestIpv4Datagram : kLargestIpv6Datagram)) {
+                            to.address.IsIpv4() ? kLargestIpv4Datagram : kLargestIpv6Datagram)) {
         ToKernel(next, Counter::kKernelMtu, true);
       } else {
-        batch[n++] = {next, *to};
+        batch[n++].index = next;
       }
     }
     Resolve({batch.data(), n});

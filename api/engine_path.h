@@ -2,8 +2,9 @@
 // Copyright (c) 2026 the Groupcast authors
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <vector>
 
@@ -40,13 +41,16 @@ class EnginePath {
     uint32_t index;  // in the call
     Destination to;
   };
+  // The recipients of the next request to one port and lcore. Their lines are written here and then
+  // copied in one run: those of the request the lcore had last.
   struct Staged {
-    Recipient recipient;
-    Route route;
+    std::array<HeaderLine, kMaxRecipients> lines;
+    std::array<uint32_t, kMaxRecipients> indices;
+    size_t n = 0;
   };
   // Of this thread, reused between calls.
   struct Buffers {
-    std::vector<std::vector<Staged>> staged;  // by port and lcore
+    std::vector<Staged> staged;  // by port and lcore
     std::vector<Recipient> unresolved;
     std::vector<uint32_t> kernel;
     // For the kernel as well, but earlier datagrams to these may have gone by the engine.
@@ -59,8 +63,11 @@ class EnginePath {
   void Place(const Recipient& recipient, const Route& route);
   void Stage(const Recipient& recipient, const Route& route);
   void Flush();
-  void Post(uint16_t port, size_t lcore, std::vector<Staged>* staged);
-  Request* Build(uint16_t port, size_t lcore, std::span<const Staged> staged, size_t private_len);
+  void Post(uint16_t port, size_t lcore, Staged* staged);
+  // Of `n` staged ones from `first` on.
+  Request* Build(uint16_t port, size_t lcore, const Staged& staged, size_t first, size_t n,
+                 size_t private_len);
+  void PutPrivateParts(Request* request, uint32_t payload_len);
   void AwaitNextHops();
   int64_t StillWaiting(std::vector<Recipient>* waiting, int64_t now_ns, int64_t resolve_wait_ns);
   // `engine_before`: earlier datagrams to it may have gone by the engine.
@@ -68,9 +75,9 @@ class EnginePath {
   void Fail(uint32_t index, int error);
   void Gather(const Request& request);
   size_t DatagramLen(uint32_t index) const;
-  // Empty where the engine can't send as the kernel would: whatever is wrong with a recipient, the
+  // False where the engine can't send as the kernel would: whatever is wrong with a recipient, the
   // kernel is asked to say so in its own words.
-  std::optional<Destination> DestinationOf(uint32_t index) const;
+  bool DestinationOf(uint32_t index, Destination* to) const;
 
   const EngineUse& use_;
   const UdpSocket& socket_;

@@ -23,52 +23,51 @@ void EnginePath::Stage(const Recipient& recipient, const Route& route) {
   const RunningEngine& engine = *use_.engine();
   const Destination& to = recipient.to;
   const size_t lcore = engine.LcoreOf(route.port, to.address, to.udp_port);
-  std::vector<Staged>& staged = buffers_.staged[route.port * engine.lcores() + lcore];
-  staged.push_back({recipient, route});
-  if (staged.size() == kMaxRecipients) Post(route.port, lcore, &staged);
+  Staged& staged = buffers_.staged[route.port * engine.lcores() + lcore];
+  WriteLine(socket_, to, route, &staged.lines[staged.n]);
+  staged.indices[staged.n++] = recipient.index;
+  if (staged.n == kMaxRecipients) Post(route.port, lcore, &staged);
 }
 
 void EnginePath::Flush() {
   const size_t lcores = use_.engine()->lcores();
   for (size_t i = 0; i < buffers_.staged.size(); i++) {
-    if (buffers_.staged[i].empty()) continue;
+    if (buffers_.staged[i].n == 0) continue;
     Post(static_cast<uint16_t>(i / lcores), i % lcores, &buffers_.staged[i]);
   }
 }
 
-void EnginePath::Post(uint16_t port, size_t lcore, std::vector<Staged>* staged) {
-  std::span<const Staged> left(*staged);
-  while (!left.empty()) {
+void EnginePath::Post(uint16_t port, size_t lcore, Staged* staged) {
+  for (size_t first = 0; first < staged->n;) {
     // As many as have room for their private bytes in one request.
+    const size_t left = staged->n - first;
     const size_t most_private =
-        use_.channel()->MostPrivate(port, lcore, ShapeOf(left.size(), SIZE_MAX)) / 2;
+        use_.channel()->MostPrivate(port, lcore, ShapeOf(left, SIZE_MAX)) / 2;
     size_t n = 0, private_len = 0;
-    for (; n < left.size(); n++) {
-      const size_t len = DatagramLen(left[n].recipient.index) - buf_.shared().iov_len;
+    for (; n < left; n++) {
+      const size_t len = DatagramLen(staged->indices[first + n]) - buf_.shared().iov_len;
       if (n > 0 && private_len + len > most_private) break;
       private_len += len;
     }
-    Request* request = Build(port, lcore, left.first(n), private_len);
-    if (request == nullptr) {
-      for (const Staged& s : left) {
+    if (Build(port, lcore, *staged, first, n, private_len) == nullptr) {
+      for (; first < staged->n; first++) {
         if (use_.engine()->stopping()) {
-          ToKernel(s.recipient.index, Counter::kKernelStopped, true);
+          ToKernel(staged->indices[first], Counter::kKernelStopped, true);
         } else {
-          Fail(s.recipient.index, EAGAIN);
+          Fail(staged->indices[first], EAGAIN);
         }
       }
       break;
     }
     engine_recipients_ += n;
-    left = left.subspan(n);
+    first += n;
   }
-  staged->clear();
+  staged->n = 0;
 }
 
 // Waits for room as the socket allows; null when there is none.
-Request* EnginePath::Build(uint16_t port, size_t lcore, std::span<const Staged> staged,
-                           size_t private_len) {
-  const size_t n = staged.size();
+Request* EnginePath::Build(uint16_t port, size_t lcore, const Staged& staged, size_t first,
+                           size_t n, size_t private_len) {
   const iovec& shared = buf_.shared();
   const auto payload_len = static_cast<uint32_t>(shared.iov_len);
   const PayloadSegment payload = {static_cast<const uint8_t*>(shared.iov_base), 0, payload_len};
@@ -78,23 +77,26 @@ Request* EnginePath::Build(uint16_t port, size_t lcore, std::span<const Staged> 
   Request* request = room.request;
   if (request == nullptr) return nullptr;
   if (room.copy != nullptr) requests_.UseCopy(port, room);
+  std::copy_n(&staged.lines[first], n, request->own_lines);
+  std::copy_n(&staged.indices[first], n, request->indices);
   request->bytes = uint64_t{payload_len} * n + private_len;
-  uint32_t offset = 0;
-  for (size_t i = 0; i < n; i++) {
-    const uint32_t index = staged[i].recipient.index;
-    if (private_len > 0) {
-      PrivatePart& part = request->own_privates[i];
-      part = PutPrivate(buf_.Prepend(index), buf_.Append(index), payload_len,
-                        request->own_private_bytes, offset);
-      offset += uint32_t{part.prepend_len} + part.append_len;
-    }
-    HeaderLine& line = request->own_lines[i];
-    WriteLine(socket_, staged[i].recipient.to, staged[i].route, &line);
-    request->bytes += IpUdpLen(line);
-    request->indices[i] = index;
-    if (gerrno_ != nullptr) gerrno_[index] = 0;
+  for (size_t i = 0; i < n; i++) request->bytes += IpUdpLen(staged.lines[first + i]);
+  if (private_len > 0) PutPrivateParts(request, payload_len);
+  if (gerrno_ != nullptr) {
+    for (size_t i = 0; i < n; i++) gerrno_[request->indices[i]] = 0;
   }
   return requests_.Post(lcore, request, gather) ? request : nullptr;
+}
+
+void EnginePath::PutPrivateParts(Request* request, uint32_t payload_len) {
+  uint32_t offset = 0;
+  for (size_t i = 0; i < request->nb_recipients; i++) {
+    const uint32_t index = request->indices[i];
+    PrivatePart& part = request->own_privates[i];
+    part = PutPrivate(buf_.Prepend(index), buf_.Append(index), payload_len,
+                      request->own_private_bytes, offset);
+    offset += uint32_t{part.prepend_len} + part.append_len;
+  }
 }
 
 void EnginePath::Gather(const Request& request) {

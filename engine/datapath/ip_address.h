@@ -6,8 +6,11 @@
 #include <rte_byteorder.h>
 
 #include <array>
+#include <bit>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 namespace groupcast {
 
@@ -16,11 +19,10 @@ namespace groupcast {
 struct IpAddress {
   std::array<uint8_t, 16> bytes{};
 
+  // Written and compared by words of eight bytes, in registers: an address is made and looked at
+  // again for each recipient, and smaller stores would not be forwarded to those loads.
   static IpAddress FromIpv4(rte_be32_t address) {
-    IpAddress made;
-    made.bytes[10] = made.bytes[11] = 0xff;
-    std::memcpy(made.bytes.data() + 12, &address, sizeof(address));
-    return made;
+    return FromWords(0, std::bit_cast<uint64_t>(std::array<rte_be32_t, 2>{kMapped, address}));
   }
   static IpAddress FromIpv6(const in6_addr& address) {
     IpAddress made;
@@ -29,8 +31,7 @@ struct IpAddress {
   }
 
   bool IsIpv4() const {
-    static constexpr std::array<uint8_t, 12> kMapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-    return std::memcmp(bytes.data(), kMapped.data(), kMapped.size()) == 0;
+    return Word(0) == 0 && std::bit_cast<std::array<rte_be32_t, 2>>(Word(1))[0] == kMapped;
   }
   // Of an IPv4 address only.
   rte_be32_t Ipv4() const {
@@ -44,14 +45,33 @@ struct IpAddress {
     return address;
   }
   // :: or 0.0.0.0.
-  bool IsUnspecified() const { return *this == IpAddress{} || *this == FromIpv4(0); }
+  bool IsUnspecified() const {
+    return Word(0) == 0 && (Word(1) == 0 || Word(1) == FromIpv4(0).Word(1));
+  }
   // fe80::/10.
   bool IsLinkLocal() const { return bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80; }
 
-  friend bool operator==(const IpAddress&, const IpAddress&) = default;
+  friend bool operator==(const IpAddress& a, const IpAddress& b) {
+    return a.Word(0) == b.Word(0) && a.Word(1) == b.Word(1);
+  }
   template <typename H>
   friend H AbslHashValue(H h, const IpAddress& a) {
     return H::combine(std::move(h), a.bytes);
+  }
+
+ private:
+  static constexpr rte_be32_t kMapped = RTE_BE32(0xffff);
+
+  static IpAddress FromWords(uint64_t first, uint64_t second) {
+    IpAddress made;
+    std::memcpy(made.bytes.data(), &first, sizeof(first));
+    std::memcpy(made.bytes.data() + sizeof(first), &second, sizeof(second));
+    return made;
+  }
+  uint64_t Word(size_t index) const {
+    uint64_t word;
+    std::memcpy(&word, bytes.data() + index * sizeof(word), sizeof(word));
+    return word;
   }
 };
 

@@ -103,8 +103,10 @@ void Free(rte_mbuf* frame) {
     rte_mbuf* next = frame->next;
     // One at a time: whoever waits for mbufs may have it before the next one is free.
     if (rte_mbuf* free = rte_pktmbuf_prefree_seg(frame); free != nullptr) {
-      HandOver(free->pool);
+      rte_mempool* pool = free->pool;
+      HandOver(pool);
       rte_mbuf_raw_free(free);
+      HandOver(pool);
     }
     frame = next;
   }
