@@ -57,16 +57,6 @@ Frames Comparable(const std::vector<std::string>& frames, bool label) {
   return by_destination;
 }
 
-std::string Hex(const std::string& bytes) {
-  std::string text;
-  for (size_t i = 0; i < bytes.size() && i < 70; i++) {
-    char digits[4];
-    snprintf(digits, sizeof(digits), "%02x ", static_cast<uint8_t>(bytes[i]));
-    text += digits;
-  }
-  return text;
-}
-
 class Sendgroup6Frames : public TwoHosts6 {
  protected:
   void SetUp() override {

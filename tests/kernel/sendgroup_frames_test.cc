@@ -56,16 +56,6 @@ std::map<uint32_t, std::vector<std::string>> Comparable(const std::vector<std::s
   return by_destination;
 }
 
-std::string Hex(const std::string& bytes) {
-  std::string text;
-  for (size_t i = 0; i < bytes.size() && i < 64; i++) {
-    char digits[4];
-    snprintf(digits, sizeof(digits), "%02x ", static_cast<uint8_t>(bytes[i]));
-    text += digits;
-  }
-  return text;
-}
-
 class SendgroupFrames : public TwoHosts {
  protected:
   void SetUp() override {

@@ -3,6 +3,7 @@
 #include "tests/kernel/traffic.h"
 
 #include <arpa/inet.h>
+#include <linux/errqueue.h>
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
 #include <net/if.h>
@@ -13,6 +14,7 @@
 
 #include <cerrno>
 #include <cstddef>
+#include <cstdio>
 #include <cstring>
 #include <fstream>
 #include <sstream>
@@ -265,6 +267,38 @@ void TellFragmentationNeeded(const NetworkNamespace& router, const std::string& 
         sendto(raw, icmp.data(), icmp.size(), 0, reinterpret_cast<sockaddr*>(&to), sizeof(to)),
         static_cast<ssize_t>(icmp.size()));
   });
+}
+
+int QueuedErrno(int sd) {
+  char bytes[512], control[512];
+  iovec part = {bytes, sizeof(bytes)};
+  msghdr message = {};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof(control);
+  pollfd queue = {.fd = sd, .events = 0, .revents = 0};  // POLLERR always counts
+  if (poll(&queue, 1, 10000) != 1 || recvmsg(sd, &message, MSG_ERRQUEUE | MSG_DONTWAIT) < 0) {
+    return 0;
+  }
+  sock_extended_err error = {};
+  for (cmsghdr* c = CMSG_FIRSTHDR(&message); c != nullptr; c = CMSG_NXTHDR(&message, c)) {
+    if ((c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVERR) ||
+        (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_RECVERR)) {
+      std::memcpy(&error, CMSG_DATA(c), sizeof(error));
+    }
+  }
+  return static_cast<int>(error.ee_errno);
+}
+
+std::string Hex(const std::string& bytes) {
+  std::string text;
+  for (size_t i = 0; i < bytes.size() && i < kHexBytes; i++) {
+    char digits[4];
+    snprintf(digits, sizeof(digits), "%02x ", static_cast<uint8_t>(bytes[i]));
+    text += digits;
+  }
+  return text;
 }
 
 std::string SoftnetDrops() {

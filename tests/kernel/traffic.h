@@ -4,7 +4,7 @@
 
 #include <netinet/in.h>
 
-#include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -140,6 +140,13 @@ class Capture {
 // A router's ICMP message to kTxAddress about an IPv4 frame that was too large for the next wire.
 void TellFragmentationNeeded(const NetworkNamespace& router, const std::string& frame,
                              uint16_t mtu);
+
+// Waits for an entry of a socket's error queue, and returns its errno; 0 if none comes.
+int QueuedErrno(int sd);
+
+// The first bytes of a frame, for messages.
+inline constexpr size_t kHexBytes = 70;
+std::string Hex(const std::string& bytes);
 
 // How many packets the receiving kernel's per-CPU backlogs lost since boot, for the message of a
 // test that misses some: then the host was too busy, and neither sender nor wire is to blame.
