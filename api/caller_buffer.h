@@ -11,6 +11,8 @@
 
 namespace groupcast {
 
+inline bool HasBase(const iovec& part) { return part.iov_len == 0 || part.iov_base != nullptr; }
+
 // A caller's giobuf or giobuf6: the shared payload, and recipients that differ by the size of their
 // address only. Refers to the caller's memory.
 class CallerBuffer {

@@ -54,7 +54,7 @@ CompletionQueue::State::~State() {
   close(event_fd_);
 }
 
-AsyncSend* CompletionQueue::State::Begin(bool* wake) {
+AsyncSend* CompletionQueue::State::Begin(bool* wake) try {
   auto made = std::make_unique<AsyncSend>();
   made->progress.requests_left.store(1, std::memory_order_relaxed);
   made->progress.requests_reading.store(1, std::memory_order_relaxed);
@@ -62,6 +62,8 @@ AsyncSend* CompletionQueue::State::Begin(bool* wake) {
   if (sends_.size() >= capacity_) return nullptr;
   *wake = signals_ && sends_.empty();
   return sends_.emplace_back(std::move(made)).get();
+} catch (const std::bad_alloc&) {
+  return nullptr;
 }
 
 size_t CompletionQueue::State::Poll(size_t most, std::vector<CompletedSend>* completed) {

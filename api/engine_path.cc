@@ -18,8 +18,6 @@ constexpr size_t kResolveBatch = kMaxRecipients;
 constexpr size_t kLargestIpv4Datagram = 65507;
 constexpr size_t kLargestIpv6Datagram = 65527;
 
-bool HasBase(const iovec& part) { return part.iov_len == 0 || part.iov_base != nullptr; }
-
 // Also where the sum of the lengths would wrap around.
 bool IsTooLarge(const iovec& prepend, const iovec& shared, const iovec& append, size_t most) {
   return prepend.iov_len > most || shared.iov_len > most || append.iov_len > most ||

@@ -107,7 +107,7 @@ absl::Status Group::SendAsync(const Payload& payload, CompletionQueue& queue, ui
   AsyncSend* send = queue.state_->Begin(&wake);
   if (send == nullptr) {
     return absl::ResourceExhaustedError(
-        "the completion queue holds as many sends as it may; collect some");
+        "the completion queue has no room for another send; collect some");
   }
   send->stage = stage;
   send->wants_errors = options.errors != nullptr;
@@ -131,7 +131,7 @@ absl::Status Group::SendAsync(const Payload& payload, CompletionQueue& queue, ui
   end.result = sender.Send();
   return absl::OkStatus();
 } catch (const std::bad_alloc&) {
-  return absl::ResourceExhaustedError("no memory for the send; it completes with what was sent");
+  return absl::AbortedError("no memory for all of the send; it completes with what was sent");
 }
 
 Group::Group(std::shared_ptr<State> state) : state_(std::move(state)) {}

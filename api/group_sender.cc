@@ -5,13 +5,9 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "api/caller_buffer.h"
+
 namespace groupcast {
-namespace {
-
-bool HasBase(const iovec& part) { return part.iov_len == 0 || part.iov_base != nullptr; }
-
-}  // namespace
-
 GroupSender::GroupSender(Group::State* group, Payload::Body* body, const SendOptions& options,
                          AsyncSend* async)
     : group_(*group),
@@ -44,6 +40,8 @@ SendResult GroupSender::Send() {
     } else {
       for (const LineChunk* chunk : snapshot_->chunks) ToRest({chunk, 0, chunk->count});
     }
+    // In here, where what it sends itself goes by the kernel.
+    if (options_.private_bytes != nullptr) AskRest();
   }
   // A kernel that blocks must not hold up an engine that stops.
   SendRest();

@@ -15,8 +15,6 @@ namespace {
 
 constexpr size_t kRestBatch = 256;
 
-bool HasBase(const iovec& part) { return part.iov_len == 0 || part.iov_base != nullptr; }
-
 }  // namespace
 
 void GroupSender::ToRest(const Run& run) {
@@ -68,7 +66,6 @@ void GroupSender::SendRest() {
     }
     shared = {whole.data(), whole.size()};
   }
-  if (options_.private_bytes != nullptr) AskRest();
   for (size_t i = 0; i < rest_.size(); i += kRestBatch) {
     SendSome(std::span(rest_).subspan(i, std::min(kRestBatch, rest_.size() - i)), shared);
   }

@@ -107,7 +107,8 @@ void Read6(int sd, bool connected, const Ipv6Settings& settings, UdpSocket* sock
   socket->own_hop_limit = !connected && socket->hop_limit != settings.HopLimit();
 }
 
-// getpeername() knows no peer with port 0, but such a socket has its route, and that route an MTU.
+// getpeername() knows no peer with port 0, but such a socket has a route, and that route an MTU,
+// until an option that routes depend on is set.
 bool IsConnected(int sd, bool six) {
   sockaddr_in6 peer;
   socklen_t len = sizeof(peer);

@@ -105,9 +105,9 @@ class GROUPCAST_API Group {
   // collected from `queue` as a CompletedSend with this `user_data`, exactly once, when it has
   // reached `stage`. Members that go by the kernel are sent to before this returns.
   //   kInvalidArgument     the payload was released. Nothing was sent.
-  //   kResourceExhausted   `queue` holds as many sends as it may: collect some; nothing was sent.
-  //   Or
-  //                        no memory: then it completes all the same, with what was sent.
+  //   kResourceExhausted   `queue` has no room, or no memory, for one more: collect some. Nothing
+  //                        was sent.
+  //   kAborted             no memory for all of it: it completes all the same, with what was sent.
   absl::Status SendAsync(const Payload& payload, CompletionQueue& queue, uint64_t user_data,
                          Stage stage = Stage::kAccepted, const SendOptions& options = {});
 

@@ -86,9 +86,8 @@ ConfigTable<DriverProfile> ProfileTable() {
            ListOf(&P::tx_offloads_unusable, "words", config_internal::Words(TxOffloadNames()),
                   ReadOffload),
            "",
-           "offloads that it advertises and does not do when it transmits; never used, whatever "
-           "the "
-           "configuration asks for",
+           "offloads that it advertises and does not do when it transmits; never used, even if the "
+           "configuration asks for them",
            false, "none"},
           {"interface_argument", Value(&P::interface_argument, "text", kNameAllowed, ReadName), "",
            "the device argument that names the kernel interface", false, "none"},

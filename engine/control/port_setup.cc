@@ -216,8 +216,8 @@ absl::Status PortSetup::Configure(uint16_t queues) {
       const auto& unusable = profile_.tx_offloads_unusable;
       if ((info.tx_offload_capa & offload.capability) == 0 ||
           std::find(unusable.begin(), unusable.end(), wanted) != unusable.end()) {
-        LogNotice(absl::StrCat("port '", config_.name, "': ", info.driver_name, " has no ", wanted,
-                               "; it is done in software"));
+        LogNotice(absl::StrCat("port '", config_.name, "': ", info.driver_name, " does not do ",
+                               wanted, "; it is done in software"));
         continue;
       }
       conf.txmode.offloads |= offload.capability;

@@ -74,11 +74,7 @@ void RouteTable::Lookup(uint32_t profile, std::span<const Destination> destinati
   while (!destinations.empty()) {
     const size_t n = std::min(destinations.size(), kLookupBulk);
     for (size_t i = 0; i < n; i++) {
-      // Field by field: a copy would wait for the stores it was made of.
-      keys[i].address = destinations[i].address;
-      keys[i].scope = destinations[i].scope;
-      keys[i].udp_port = destinations[i].udp_port;
-      keys[i].profile = profile;
+      keys[i].Set(destinations[i], profile);
       key_pointers[i] = &keys[i];
     }
     uint64_t hits = 0;

@@ -29,10 +29,16 @@ struct alignas(8) RouteKey {
   uint32_t more_zero = 0;  // DPDK compares keys of 32 bytes at once
 
   static RouteKey For(const Destination& destination, uint32_t profile) {
-    return {.address = destination.address,
-            .scope = destination.scope,
-            .udp_port = destination.udp_port,
-            .profile = profile};
+    RouteKey key;
+    key.Set(destination, profile);
+    return key;
+  }
+  // In place: a copy at once would wait for the stores it is made of.
+  void Set(const Destination& destination, uint32_t of_profile) {
+    address = destination.address;
+    scope = destination.scope;
+    udp_port = destination.udp_port;
+    profile = of_profile;
   }
   Destination destination() const {
     return {.address = address, .scope = scope, .udp_port = udp_port};

@@ -20,6 +20,7 @@ namespace {
 
 constexpr int kUntouched = 54321;
 constexpr int kMostAgain = 10000;
+constexpr int kMostWithoutBuffers = 25;
 constexpr useconds_t kAgainUs = 200, kLookUs = 20;
 constexpr std::chrono::seconds kMarkerPatience(10);
 constexpr uint16_t kKernelMarkerPort = 19999, kEngineMarkerPort = 19998;
@@ -27,6 +28,13 @@ constexpr uint16_t kKernelMarkerPort = 19999, kEngineMarkerPort = 19998;
 constexpr uint16_t kMarkersPerLink = 16;
 // Behind the headers of Ethernet, IP and UDP.
 constexpr size_t kPayloadOffset = 42;
+
+// Whether the answer may be another one as soon as something has left. ENOBUFS: of a datagram whose
+// fragments need twice the socket's buffer beside what waits there already; it may be for good.
+bool IsForNow(int error, int again) {
+  return (error == EAGAIN && again < kMostAgain) ||
+         (error == ENOBUFS && again < kMostWithoutBuffers);
+}
 
 int SendmsgErrno(int sd, const Round& round, size_t recipient) {
   const RandomRecipient& one = round.recipients[recipient];
@@ -69,7 +77,7 @@ int Sendgroup(int sd, const Round& round, const std::vector<size_t>& recipients,
 void SendmsgToEach(int sd, const Round& round, std::vector<int>* errnos, uint64_t* sent_again) {
   for (size_t i = 0; i < round.recipients.size(); i++) {
     int error = SendmsgErrno(sd, round, i);
-    for (int again = 0; error == EAGAIN && again < kMostAgain; again++) {
+    for (int again = 0; IsForNow(error, again); again++) {
       ++*sent_again;
       usleep(kAgainUs);
       error = SendmsgErrno(sd, round, i);
@@ -99,7 +107,7 @@ void SendToGroup(int sd, const Round& round, std::vector<int>* errnos, Results* 
     std::vector<size_t> no_room;
     for (size_t i = 0; i < left.size(); i++) {
       (*errnos)[left[i]] = said[i];
-      if (said[i] == EAGAIN) no_room.push_back(left[i]);
+      if (IsForNow(said[i], again)) no_room.push_back(left[i]);
     }
     if (no_room.empty()) return;
     left = std::move(no_room);

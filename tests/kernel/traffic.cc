@@ -13,8 +13,10 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <concepts>
 #include <cstddef>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <sstream>
@@ -80,6 +82,8 @@ BasicGroupcast<Call>& BasicGroupcast<Call>::AddRange(uint32_t first, size_t coun
                                                      uint16_t udp_port) {
   if constexpr (std::same_as<Address, sockaddr_in>) {
     for (size_t i = 0; i < count; i++) Add(Endpoint(first + static_cast<uint32_t>(i), udp_port));
+  } else {
+    std::abort();
   }
   return *this;
 }

@@ -121,7 +121,7 @@ Account ConsumerProcess::WaitFor(uint64_t count, int patience_ms) {
       line >> vlan;
       line >> account.vlans[vlan];
     } else if (what == "recipient") {
-      Destination to;
+      FrameDestination to;
       line >> to.first >> to.second;
       Received& received = account.recipients[to];
       line >> received.datagrams >> received.hash;

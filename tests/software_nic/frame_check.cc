@@ -18,12 +18,12 @@ constexpr rte_ether_addr kNextHopMac = {{0x02, 0, 0, 0, 0, 0x02}};
 constexpr size_t kIpv4Headers = sizeof(rte_ipv4_hdr) + sizeof(rte_udp_hdr);
 constexpr size_t kIpv6Headers = sizeof(rte_ipv6_hdr) + sizeof(rte_udp_hdr);
 
+}  // namespace
+
 std::string TextOf(int family, const void* address) {
   char text[INET6_ADDRSTRLEN];
   return inet_ntop(family, address, text, sizeof(text));
 }
-
-}  // namespace
 
 void Received::Add(std::string_view payload) {
   datagrams++;

@@ -20,11 +20,13 @@ struct Received {
   bool operator==(const Received&) const = default;
 };
 
+std::string TextOf(int family, const void* address);
+
 // Address as text and UDP port.
-using Destination = std::pair<std::string, uint16_t>;
+using FrameDestination = std::pair<std::string, uint16_t>;
 
 struct CheckedFrame {
-  Destination to;
+  FrameDestination to;
   uint16_t vlan;             // 0: untagged
   std::string_view payload;  // in the frame
 };
@@ -38,7 +40,7 @@ struct Account {
   uint64_t frames = 0;
   uint64_t bad = 0;  // of them
   std::string first_bad;
-  std::map<Destination, Received> recipients;
+  std::map<FrameDestination, Received> recipients;
   std::map<unsigned, uint64_t> vlans;        // good frames by their tag, 0: untagged
   std::map<unsigned, uint64_t> descriptors;  // frames by how many descriptors each came in
 

@@ -118,7 +118,7 @@ class VhostMemory : public VhostPair {
 constexpr std::chrono::milliseconds kSoon(2000);
 const Side kVhost = {"Vhost", "net_vhost", "", true};
 
-// Side, and whether it is borrowed memory.
+// Whether it is borrowed memory.
 class BothKinds : public VhostMemory, public testing::WithParamInterface<bool> {};
 
 TEST_P(BothKinds, ComesBackOnAnIdlePort) {

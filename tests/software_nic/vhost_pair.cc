@@ -15,18 +15,13 @@ namespace {
 constexpr uint16_t kProbePort = 9;
 constexpr char kProbeAddress[] = "10.255.255.1";
 
-std::string TextOf(int family, const void* address) {
-  char text[INET6_ADDRSTRLEN];
-  return inet_ntop(family, address, text, sizeof(text));
-}
-
 }  // namespace
 
-Destination VhostPair::DestinationOf(const sockaddr_in& to) {
+FrameDestination VhostPair::DestinationOf(const sockaddr_in& to) {
   return {TextOf(AF_INET, &to.sin_addr), ntohs(to.sin_port)};
 }
 
-Destination VhostPair::DestinationOf(const sockaddr_in6& to) {
+FrameDestination VhostPair::DestinationOf(const sockaddr_in6& to) {
   const bool mapped = IN6_IS_ADDR_V4MAPPED(&to.sin6_addr);
   return {mapped ? TextOf(AF_INET, &to.sin6_addr.s6_addr[12]) : TextOf(AF_INET6, &to.sin6_addr),
           ntohs(to.sin6_port)};
@@ -91,7 +86,7 @@ void VhostPair::WaitForLink() {
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
   // Behind what a ring may still have held when an earlier consumer ended.
-  const Destination probe = DestinationOf(Address(kProbeAddress, kProbePort));
+  const FrameDestination probe = DestinationOf(Address(kProbeAddress, kProbePort));
   while (consumer_.WaitFor(UINT64_MAX, 20).recipients.count(probe) == 0) {
     ASSERT_LT(std::chrono::steady_clock::now(), deadline) << "nothing arrives";
   }
@@ -104,7 +99,7 @@ void VhostPair::Forget() {
   StartCounting();
 }
 
-void VhostPair::Expect(const Destination& to, std::string_view datagram) {
+void VhostPair::Expect(const FrameDestination& to, std::string_view datagram) {
   expected_.recipients[to].Add(datagram);
   expected_.vlans[vlan_]++;
   expected_.frames++;

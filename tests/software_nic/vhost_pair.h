@@ -42,15 +42,15 @@ class VhostPair : public WireTest {
   // The same from `sd6`, to either family.
   int Send(int sd6, TestGroup6* group);
   // Notes it, for what is sent otherwise.
-  void Expect(const Destination& to, std::string_view datagram);
+  void Expect(const FrameDestination& to, std::string_view datagram);
   // All that was noted has arrived as it was sent, in order and without a defect, and nothing else.
   void ExpectAllArrived(int patience_ms = 10000);
   // Forgets what was noted and received.
   void Forget();
   const Account& expected() const { return expected_; }
-  static Destination DestinationOf(const sockaddr_in& to);
+  static FrameDestination DestinationOf(const sockaddr_in& to);
   // Of an IPv4-mapped one as IPv4.
-  static Destination DestinationOf(const sockaddr_in6& to);
+  static FrameDestination DestinationOf(const sockaddr_in6& to);
   // One datagram to a recipient that no test uses; what sendgroup() says of it.
   int Probe();
 
