@@ -263,6 +263,29 @@ TEST_F(GroupTest, RotationServesAnotherOneFirst) {
   EXPECT_EQ(firsts.size(), 20U);
 }
 
+// What the callback sends itself goes by the kernel, and the engine can't be stopped in there: also
+// for a member that has no line to go by (behind loopback).
+TEST_F(GroupTest, PrivateBytesAreAskedForWithinTheUse) {
+  std::vector<Recipient> members = Members(0, 3);
+  members.emplace_back(Address("127.0.0.1", 9), 3);
+  ASSERT_TRUE(group().Add(members).ok());
+  TestGroup inner(1);
+  inner.SetPayload("inner");
+  inner.at(0).giov_dest = Address("10.1.0.9", 5000);
+  std::map<uint64_t, int> detached;
+  SendOptions options;
+  options.private_bytes = [&](const Recipient& member, PrivateBytes*) {
+    sendgroup(sd(), inner.buf(), 1, 0, nullptr);
+    detached[member.tag()] = groupcast_detach() == 0 ? 0 : errno;
+  };
+  StartCounting();
+  EXPECT_EQ(Must(group().Send(Must(Payload::Copy(SpanOf(Bytes(300, 1)))), options)).members, 4U);
+  EXPECT_EQ(detached,
+            (std::map<uint64_t, int>{{0, EDEADLK}, {1, EDEADLK}, {2, EDEADLK}, {3, EDEADLK}}));
+  EXPECT_EQ(Counted("engine_recipients"), 3U);
+  EXPECT_EQ(TakeDatagrams(3).size(), 3U);
+}
+
 TEST_F(GroupTest, FailuresNameTheirMembers) {
   std::vector<Recipient> members = Members(0, 600);
   members.push_back(Recipient(Address("192.0.2.1", 9), 1000));  // no route in this namespace
