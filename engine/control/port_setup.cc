@@ -178,6 +178,11 @@ absl::Status PortSetup::Probe(uint16_t queues) {
         absl::StrCat("port '", config_.name, "': nobody connected to ", socket_path, " within ",
                      kFirstPeer.count(), " s; start the consumer (vhost-user, as client) as well"));
   }
+  if (rc == -EFAULT) {  // rte_devargs_parse(): no bus has a driver for it
+    return absl::NotFoundError(absl::StrCat(
+        "port '", config_.name, "': device: no driver is called '", name,
+        "'; a virtual device is its driver's name and a number, such as net_af_packet0"));
+  }
   if (rc < 0) return Failed(rc, "did not start");
   probed_ = true;
   CloseDpdkOnExec(before);

@@ -34,6 +34,8 @@ expect() {
 options=()
 
 group='groups: [{name: g, ingress: 127.0.0.1:5000, members: [127.0.0.1:6000]}]'
+static='ports: [{name: a, device: net_null0, static: {mac: "02:00:00:00:00:01", address: 10.0.0.1,
+  next_hops: [{to: 0.0.0.0/0, mac: "02:00:00:00:00:02"}]}}]'
 port='ports: [{name: lan0, device: "net_af_packet0,iface=lo"}]'
 
 # Files that are no configuration.
@@ -99,6 +101,8 @@ printf 'lcores: [abc]\n%s\n' "$group" >relay.yaml
 expect "engine keys without ports" 2 "relay.yaml:1:10: lcores: 'abc'" "relay.yaml:1:1: ports: is missing"
 printf '%s\n%s\n' 'ports: [{name: a, device: "net_af_packt0,iface=lo"}]' "$group" >relay.yaml
 expect "unknown driver" 2 "relay.yaml:1:27: device: 'net_af_packt0,iface=lo' is of no driver known"
+printf '%s\n%s\n' "${static/net_null0/net_nul0}" "$group" >relay.yaml
+expect "unknown driver of a static port" 1 "port 'a': device: no driver is called 'net_nul0'"
 
 # Sockets.
 echo "${group/127.0.0.1:5000/192.0.2.77:5000}" >relay.yaml
