@@ -5,6 +5,7 @@
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_format.h>
 #include <absl/strings/str_join.h>
+#include <groupcast/payload.h>
 #include <groupcast/statistics.h>
 #include <poll.h>
 #include <sys/epoll.h>
@@ -68,6 +69,22 @@ absl::Status Watch(int epoll, int fd, uint64_t id) {
   return absl::OkStatus();
 }
 
+// The members as a group that sends from the socket.
+absl::StatusOr<Group> Register(const GroupSockets& sockets, const RelayGroup& config) {
+  absl::StatusOr<Group> group = Group::Create(sockets.egress());
+  if (!group.ok()) return group.status();
+  std::vector<Recipient> members;
+  members.reserve(config.members.size());
+  for (const ConfiguredAddress& member : config.members) {
+    members.emplace_back(member.address, members.size());
+  }
+  if (absl::StatusOr<uint64_t> added = group->Add(members); !added.ok()) {
+    return absl::Status(added.status().code(),
+                        absl::StrCat("group '", config.name, "': ", added.status().message()));
+  }
+  return group;
+}
+
 }  // namespace
 
 Relay::Relay(const RelayConfig& config)
@@ -90,20 +107,11 @@ absl::StatusOr<std::unique_ptr<Relay>> Relay::Open(const RelayConfig& config) {
       continue;
     }
     smallest_buffer_bytes = std::min(smallest_buffer_bytes, sockets->receive_buffer_bytes);
-    Group& group = relay->groups_.emplace_back();
-    group.config = &group_config;
-    group.sockets = *std::move(sockets);
-    const size_t members = group_config.members.size();
-    group.errnos.resize(members);
-    const size_t size = offsetof(giobuf, recinfo) + members * sizeof(giovec);
-    group.recipients.reset(static_cast<giobuf*>(std::calloc(1, size)));
-    if (group.recipients == nullptr) {
-      return absl::ResourceExhaustedError(absl::StrCat(
-          "no memory for the ", members, " members of group '", group_config.name, "'"));
-    }
-    for (size_t i = 0; i < members; ++i) {
-      group.recipients->recinfo[i].giov_dest = group_config.members[i].address;
-    }
+    absl::StatusOr<Group> recipients = Register(*sockets, group_config);
+    if (!recipients.ok()) return recipients.status();
+    relay->groups_.push_back({.config = &group_config,
+                              .sockets = *std::move(sockets),
+                              .recipients = *std::move(recipients)});
   }
   // As CheckLoops(), with what only this host knows.
   for (const Loop& loop : FindLoops(config.groups, IsLocalAddress)) {
@@ -165,12 +173,12 @@ absl::Status Relay::Run(int stop, double stats_period_s) {
 
 void Relay::Drain() {
   const double deadline_s = Now() + kDrainS;
-  for (Group& group : groups_) {
+  for (RelayedGroup& group : groups_) {
     while (Now() < deadline_s && ReceiveBatch(group) == BatchOf(group)) {
     }
   }
   const double discarded_s = Now() + kDiscardS;
-  for (Group& group : groups_) {
+  for (RelayedGroup& group : groups_) {
     for (int left = 1; left > 0 && Now() < discarded_s;) {
       left = Receive(group, kBatch);
       if (left > 0) group.unsent += static_cast<uint64_t>(left);
@@ -178,17 +186,17 @@ void Relay::Drain() {
   }
 }
 
-size_t Relay::BatchOf(const Group& group) const {
+size_t Relay::BatchOf(const RelayedGroup& group) const {
   const size_t members = std::max<size_t>(group.config->members.size(), 1);
   return std::clamp<size_t>(kMostPerTurn / members, 1, kBatch);
 }
 
-int Relay::Receive(Group& group, size_t most) {
+int Relay::Receive(RelayedGroup& group, size_t most) {
   return recvmmsg(group.sockets.ingress.get(), messages_.data(), static_cast<unsigned>(most),
                   MSG_DONTWAIT, nullptr);
 }
 
-size_t Relay::ReceiveBatch(Group& group) {
+size_t Relay::ReceiveBatch(RelayedGroup& group) {
   const int received = Receive(group, BatchOf(group));
   for (int i = 0; i < received; ++i) {
     const auto index = static_cast<size_t>(i);
@@ -197,32 +205,35 @@ size_t Relay::ReceiveBatch(Group& group) {
   return received > 0 ? static_cast<size_t>(received) : 0;
 }
 
-void Relay::Send(Group& group, void* payload, size_t length_bytes) {
+void Relay::Send(RelayedGroup& group, const void* payload, size_t length_bytes) {
   ++group.datagrams_in;
   group.bytes_in += length_bytes;
-  const size_t members = group.config->members.size();
-  group.recipients->shared = {payload, length_bytes};
-  const int sent =
-      sendgroup(group.sockets.egress(), group.recipients.get(), members, 0, group.errnos.data());
-  if (sent >= 0) group.datagrams_out += static_cast<uint64_t>(sent);
-  const size_t failed = members - static_cast<size_t>(std::max(sent, 0));
-  if (failed > 0) CountErrors(group, failed, sent < 0 ? errno : 0);
+  errors_.clear();
+  SendOptions options;
+  options.errors = &errors_;
+  const absl::StatusOr<Payload> copy =
+      Payload::Copy({static_cast<const uint8_t*>(payload), length_bytes});
+  const absl::StatusOr<SendResult> sent =
+      copy.ok() ? group.recipients.Send(*copy, options) : copy.status();
+  if (!sent.ok()) {  // no memory
+    ++group.unsent;
+    return;
+  }
+  group.datagrams_out += sent->sent;
+  if (!errors_.empty()) CountErrors(group, errors_);
 }
 
-// `call_errno`: of a call that failed altogether; 0: look at each recipient's.
-void Relay::CountErrors(Group& group, size_t count, int call_errno) {
-  group.errors += count;
+void Relay::CountErrors(RelayedGroup& group, absl::Span<const MemberError> errors) {
+  group.errors += errors.size();
   struct First {
     uint64_t recipients = 0;
     size_t member = 0;
   };
   std::map<int, First> fresh;  // kinds that this group did not have before
-  for (size_t i = 0; i < group.errnos.size(); ++i) {
-    const int error = call_errno != 0 ? call_errno : group.errnos[i];
-    if (error == 0) continue;
-    const auto fresh_kind = fresh.find(error);
-    if (group.errors_by_errno[error]++ == 0) {
-      fresh[error] = {1, i};
+  for (const MemberError& error : errors) {
+    const auto fresh_kind = fresh.find(error.error);
+    if (group.errors_by_errno[error.error]++ == 0) {
+      fresh[error.error] = {1, error.member.tag()};
     } else if (fresh_kind != fresh.end()) {
       ++fresh_kind->second.recipients;
     }
@@ -233,14 +244,14 @@ void Relay::CountErrors(Group& group, size_t count, int call_errno) {
         stderr, absl::StrFormat("groupcastd: group=%s: %s (%s) for %d of %d members, first %s "
                                 "(%s:%d); further ones are counted only\n",
                                 group.config->name, std::strerror(error), ErrnoName(error),
-                                first.recipients, group.errnos.size(), member.ToString(),
+                                first.recipients, group.config->members.size(), member.ToString(),
                                 config_.path, member.line));
   }
 }
 
 Relay::Totals Relay::Sum() {
   Totals sum;
-  for (Group& group : groups_) {
+  for (RelayedGroup& group : groups_) {
     const uint32_t dropped = DroppedDatagrams(group.sockets.ingress.get());
     group.overflow += dropped - group.last_dropped;  // modulo 2^32
     group.last_dropped = dropped;
@@ -271,7 +282,7 @@ void Relay::WriteStatistics(double elapsed_s) {
 
 void Relay::WriteSummary() {
   const Totals total = Sum();
-  for (const Group& group : groups_) {
+  for (const RelayedGroup& group : groups_) {
     const std::string kinds =
         absl::StrJoin(group.errors_by_errno, ",", [](std::string* out, const auto& kind) {
           absl::StrAppend(out, ErrnoName(kind.first), ":", kind.second);

@@ -4,11 +4,11 @@
 
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
-#include <groupcast/sendgroup.h>
+#include <absl/types/span.h>
+#include <groupcast/group.h>
 #include <sys/socket.h>
 
 #include <cstdint>
-#include <cstdlib>
 #include <map>
 #include <memory>
 #include <string>
@@ -35,23 +35,18 @@ class Relay {
   void WriteSummary();
 
  private:
-  struct FreeDeleter {
-    void operator()(giobuf* buffer) const { std::free(buffer); }
-  };
-
-  struct Group {
-    const RelayGroup* config = nullptr;
+  struct RelayedGroup {
+    const RelayGroup* config;
     GroupSockets sockets;
-    std::unique_ptr<giobuf, FreeDeleter> recipients;
-    std::vector<int> errnos;
+    Group recipients;  // each with its place in `config->members` as tag
     uint64_t datagrams_in = 0;
     uint64_t bytes_in = 0;
     uint64_t datagrams_out = 0;
     uint64_t errors = 0;
-    uint64_t unsent = 0;        // received when it stopped, and sent to nobody
+    uint64_t unsent = 0;        // received when it stopped or without memory, and sent to nobody
     uint64_t overflow = 0;      // lost in the ingress socket's buffer
     uint32_t last_dropped = 0;  // as DroppedDatagrams() said
-    std::map<int, uint64_t> errors_by_errno;
+    std::map<int, uint64_t> errors_by_errno = {};
   };
 
   struct Totals {
@@ -64,21 +59,22 @@ class Relay {
 
   explicit Relay(const RelayConfig& config);
 
-  size_t BatchOf(const Group& group) const;
-  int Receive(Group& group, size_t most);
-  size_t ReceiveBatch(Group& group);  // how many datagrams
+  size_t BatchOf(const RelayedGroup& group) const;
+  int Receive(RelayedGroup& group, size_t most);
+  size_t ReceiveBatch(RelayedGroup& group);  // how many datagrams
   void Drain();
-  void Send(Group& group, void* payload, size_t length_bytes);
-  void CountErrors(Group& group, size_t count, int call_errno);
+  void Send(RelayedGroup& group, const void* payload, size_t length_bytes);
+  void CountErrors(RelayedGroup& group, absl::Span<const MemberError> errors);
   Totals Sum();
   void WriteStatistics(double elapsed_s);
 
   const RelayConfig& config_;
-  std::vector<Group> groups_;
+  std::vector<RelayedGroup> groups_;
   std::vector<char> buffer_;
   std::vector<iovec> iovecs_;
   std::vector<mmsghdr> messages_;
-  Totals last_;  // at the last line of statistics
+  std::vector<MemberError> errors_;  // of one send
+  Totals last_;                      // at the last line of statistics
 };
 
 }  // namespace groupcast
