@@ -8,6 +8,7 @@
 #include "api/caller_buffer.h"
 
 namespace groupcast {
+
 GroupSender::GroupSender(Group::State* group, Payload::Body* body, const SendOptions& options,
                          AsyncSend* async)
     : group_(*group),

@@ -78,9 +78,8 @@ struct giobuf6 {
 //
 // Returns the number of recipients to which the data was sent (0 if none; errno is untouched), or
 // -1 with errno if the call failed altogether (`gerrno` is then untouched, or with ENOMEM of no
-// meaning). Else `gerrno`, unless
-// null, receives `recnum` entries: 0 where the datagram was sent, else the errno of that recipient.
-// One recipient's error never touches another's datagram.
+// meaning). Else `gerrno`, unless null, receives `recnum` entries: 0 where the datagram was sent,
+// else the errno of that recipient. One recipient's error never touches another's datagram.
 //
 // The call fails (-1) with:
 //   EBADF        `sd` is not open.

@@ -78,10 +78,7 @@ absl::StatusOr<Group> Register(const GroupSockets& sockets, const RelayGroup& co
   for (const ConfiguredAddress& member : config.members) {
     members.emplace_back(member.address, members.size());
   }
-  if (absl::StatusOr<uint64_t> added = group->Add(members); !added.ok()) {
-    return absl::Status(added.status().code(),
-                        absl::StrCat("group '", config.name, "': ", added.status().message()));
-  }
+  if (absl::StatusOr<uint64_t> added = group->Add(members); !added.ok()) return added.status();
   return group;
 }
 
@@ -108,7 +105,12 @@ absl::StatusOr<std::unique_ptr<Relay>> Relay::Open(const RelayConfig& config) {
     }
     smallest_buffer_bytes = std::min(smallest_buffer_bytes, sockets->receive_buffer_bytes);
     absl::StatusOr<Group> recipients = Register(*sockets, group_config);
-    if (!recipients.ok()) return recipients.status();
+    if (!recipients.ok()) {
+      errors.push_back(absl::StrCat(config.path, ":", group_config.ingress.line, ":",
+                                    group_config.ingress.column, ": group '", group_config.name,
+                                    "': ", recipients.status().message()));
+      continue;
+    }
     relay->groups_.push_back({.config = &group_config,
                               .sockets = *std::move(sockets),
                               .recipients = *std::move(recipients)});
