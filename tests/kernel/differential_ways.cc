@@ -2,7 +2,9 @@
 // Copyright (c) 2026 the Groupcast authors
 #include "tests/kernel/differential_ways.h"
 
+#include <linux/sockios.h>
 #include <netinet/udp.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -20,8 +22,9 @@ namespace {
 
 constexpr int kUntouched = 54321;
 constexpr int kMostAgain = 10000;
-constexpr int kMostWithoutBuffers = 25;
 constexpr useconds_t kAgainUs = 200, kLookUs = 20;
+// What a corked socket holds does not leave by waiting.
+constexpr std::chrono::milliseconds kLeavingPatience(200);
 constexpr std::chrono::seconds kMarkerPatience(10);
 constexpr uint16_t kKernelMarkerPort = 19999, kEngineMarkerPort = 19998;
 // At each port of the engine, so that each lcore has one (by a hash of address and port).
@@ -29,11 +32,15 @@ constexpr uint16_t kMarkersPerLink = 16;
 // Behind the headers of Ethernet, IP and UDP.
 constexpr size_t kPayloadOffset = 42;
 
-// Whether the answer may be another one as soon as something has left. ENOBUFS: of a datagram whose
-// fragments need twice the socket's buffer beside what waits there already; it may be for good.
-bool IsForNow(int error, int again) {
-  return (error == EAGAIN && again < kMostAgain) ||
-         (error == ENOBUFS && again < kMostWithoutBuffers);
+// ENOBUFS: of a datagram whose fragments need twice the socket's buffer beside what waits there
+// already. It is for good only if nothing waited.
+void WaitUntilSent(int sd) {
+  const auto deadline = std::chrono::steady_clock::now() + kLeavingPatience;
+  int waiting = 0;
+  while (ioctl(sd, SIOCOUTQ, &waiting) == 0 && waiting > 0 &&
+         std::chrono::steady_clock::now() < deadline) {
+    usleep(kLookUs);
+  }
 }
 
 int SendmsgErrno(int sd, const Round& round, size_t recipient) {
@@ -74,15 +81,30 @@ int Sendgroup(int sd, const Round& round, const std::vector<size_t>& recipients,
   return SendTo<giobuf, giovec>(sendgroup, sd, round, recipients, errnos->data());
 }
 
+// What sending says to one recipient that was refused with `error`, as soon as it is not for now.
+template <typename Attempt>
+int SettledErrno(int sd, int error, Attempt attempt, uint64_t* sent_again) {
+  bool waited = false;
+  for (int again = 0; again < kMostAgain; again++) {
+    if (error == ENOBUFS && !waited) {
+      WaitUntilSent(sd);
+      waited = true;
+    } else if (error == EAGAIN) {
+      usleep(kAgainUs);
+      waited = false;
+    } else {
+      break;
+    }
+    ++*sent_again;
+    error = attempt();
+  }
+  return error;
+}
+
 void SendmsgToEach(int sd, const Round& round, std::vector<int>* errnos, uint64_t* sent_again) {
   for (size_t i = 0; i < round.recipients.size(); i++) {
-    int error = SendmsgErrno(sd, round, i);
-    for (int again = 0; IsForNow(error, again); again++) {
-      ++*sent_again;
-      usleep(kAgainUs);
-      error = SendmsgErrno(sd, round, i);
-    }
-    errnos->push_back(error);
+    const auto attempt = [&] { return SendmsgErrno(sd, round, i); };
+    errnos->push_back(SettledErrno(sd, attempt(), attempt, sent_again));
   }
 }
 
@@ -107,12 +129,19 @@ void SendToGroup(int sd, const Round& round, std::vector<int>* errnos, Results* 
     std::vector<size_t> no_room;
     for (size_t i = 0; i < left.size(); i++) {
       (*errnos)[left[i]] = said[i];
-      if (IsForNow(said[i], again)) no_room.push_back(left[i]);
+      if (said[i] == EAGAIN && again < kMostAgain) no_room.push_back(left[i]);
     }
-    if (no_room.empty()) return;
+    if (no_room.empty()) break;
     left = std::move(no_room);
     *sent_again += left.size();
     usleep(kAgainUs);
+  }
+  for (size_t i = 0; i < errnos->size(); i++) {
+    const auto attempt = [&] {
+      std::vector<int> said;
+      return Sendgroup(sd, round, {i}, &said) < 0 ? errno : said[0];
+    };
+    if ((*errnos)[i] == ENOBUFS) (*errnos)[i] = SettledErrno(sd, ENOBUFS, attempt, sent_again);
   }
 }
 
