@@ -9,18 +9,7 @@
 . "$(dirname "$0")/_init.sh"
 groupcastd=$1 send=$2 sink=$3
 
-# The receivers' host: a namespace that this sleep holds.
-unshare --net -- sleep 600 &
-rx=$!
-until [[ $(readlink /proc/$rx/ns/net) != $(readlink /proc/self/ns/net) ]]; do sleep 0.05; done
-on_rx() { nsenter --net=/proc/$rx/ns/net -- "$@"; }
-ip link add v0 type veth peer name v1 netns $rx
-ip address add 10.99.0.1/16 dev v0
-ip link set v0 up
-on_rx ip address add 10.99.0.2/16 dev v1
-on_rx ip link set v1 up
-on_rx ip route add local 10.200.0.0/16 dev v1
-ip route add 10.200.0.0/16 via 10.99.0.2
+. "$(dirname "$0")/_relay.sh"
 
 members=10.200.0.1-10.200.3.232:5004
 {
@@ -36,34 +25,7 @@ members=10.200.0.1-10.200.3.232:5004
   echo '    members: [10.200.9.1:7004, 127.0.0.1:7004, 192.0.2.1:7004]'
 } >"$dir/relay.yaml"
 
-start_relay() {
-  "$groupcastd" "$dir/relay.yaml" >"$dir/relay.out" 2>"$dir/relay.err" &
-  relay=$!
-  wait_for_line "$dir/relay.out" '^groupcastd: ready groups=2 members=1003$'
-}
-
-# "NAME ARGUMENT…": a sink with the receivers.
-start_sink() {
-  local name=$1
-  shift
-  on_rx "$sink" "$@" >"$dir/$name.log" 2>&1 &
-  sinks[$name]=$!
-  wait_for_line "$dir/$name.log" '^groupcast-sink: ready'
-}
-declare -A sinks
-
-# "DESCRIPTION FILE PATTERN KEY=VALUE…": what a line of the file says.
-expect() {
-  local description=$1 file=$2 pattern=$3 line pair
-  shift 3
-  line=$(grep -e "$pattern" "$file" | tail -n 1)
-  for pair in "$@"; do
-    [[ " $line " == *" $pair "* ]] || { fail "$description: not $pair" "$file"; return; }
-  done
-  echo "ok: $description"
-}
-
-start_relay
+start_relay 2 1003
 start_sink many --recipients "$members" --idle 1
 start_sink few --recipients 10.200.9.1:7004 --idle 1
 "$sink" --recipients 127.0.0.1:7004 --idle 1 >"$dir/home.log" 2>&1 &
@@ -101,7 +63,7 @@ grep -q "ENETUNREACH.*192.0.2.1:7004 ($dir/relay.yaml:[0-9]*)" "$dir/relay.err" 
 grep -q '^groupcastd: stats in_per_s=' "$dir/relay.out" || fail "statistics" "$dir/relay.out"
 
 # Stopped while the stream runs: all that was accepted arrives, and nothing twice.
-start_relay
+start_relay 2 1003
 start_sink many --recipients "$members" --idle 1
 "$send" --recipients 10.99.0.1:5004 --count 100000 --payload 1200 --rate 300 >/dev/null &
 sending=$!

@@ -1,19 +1,29 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 the Groupcast authors
 #include <groupcast/sendgroup.h>
+#include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <array>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <new>
 #include <string>
+#include <thread>
+#include <utility>
 
 #include "engine/control/config.h"
 #include "engine/control/host_check.h"
 #include "tools/command_line.h"
 #include "tools/groupcastd/config.h"
+#include "tools/groupcastd/output.h"
 #include "tools/groupcastd/relay.h"
 
 namespace groupcast {
@@ -49,45 +59,96 @@ void RaiseOpenFiles() {
   setrlimit(RLIMIT_NOFILE, &files);
 }
 
-int Run(const RelayConfig& config, double stats_period_s) {
-  // Blocked before any thread exists, so that every thread inherits it and only the relay's
-  // descriptor sees these signals.
-  sigset_t stop_signals;
-  sigemptyset(&stop_signals);
-  sigaddset(&stop_signals, SIGINT);
-  sigaddset(&stop_signals, SIGTERM);
-  sigprocmask(SIG_BLOCK, &stop_signals, nullptr);
+// SIGHUP: takes the members that the file has now, or says why not and leaves all as it is.
+void Reload(const std::string& path, Relay& relay) {
+  sd_notify(0, "RELOADING=1");
+  RelayConfig config;
+  std::string errors = ConfigurationErrors(path, config);
+  if (errors.empty()) errors = std::string(relay.ChangeMembers(std::move(config)).message());
+  sd_notify(0, "READY=1");
+  if (!errors.empty()) {
+    Complain(errors + "\ngroupcastd: " + path + " is not taken; the members stay as they were");
+    return;
+  }
+  WriteUnlessBlocked(stdout,
+                     "groupcastd: reloaded members=" + std::to_string(relay.members()) + "\n");
+}
+
+// Whether the terminal that this was started on is gone, which is told by SIGHUP, too.
+bool TerminalIsGone(bool on_terminal) {
+  pollfd terminal = {STDIN_FILENO, 0, 0};
+  return on_terminal && poll(&terminal, 1, 0) == 1 && (terminal.revents & POLLHUP) != 0;
+}
+
+// Relays on a thread of its own until a signal says to stop, or it can't go on.
+absl::Status RelayUntilStopped(const std::string& path, int signals, double stats_period_s,
+                               Relay& relay) {
+  const FileDescriptor stop(eventfd(0, EFD_CLOEXEC)), ended(eventfd(0, EFD_CLOEXEC));
+  if (!stop.valid() || !ended.valid()) return absl::ErrnoToStatus(errno, "eventfd");
+  const bool on_terminal = isatty(STDIN_FILENO) != 0;
+  absl::Status relayed;
+  std::thread thread([&] {
+    try {
+      relayed = relay.Run(stop.get(), stats_period_s);
+    } catch (const std::bad_alloc&) {
+      relayed = absl::ResourceExhaustedError("no memory");
+    }
+    eventfd_write(ended.get(), 1);
+  });
+  std::array<pollfd, 2> wanted = {pollfd{signals, POLLIN, 0}, pollfd{ended.get(), POLLIN, 0}};
+  for (;;) {
+    if (poll(wanted.data(), wanted.size(), -1) < 0) continue;
+    if (wanted[1].revents != 0) break;
+    signalfd_siginfo signal;
+    if (read(signals, &signal, sizeof(signal)) != sizeof(signal)) continue;
+    if (signal.ssi_signo != SIGHUP || TerminalIsGone(on_terminal)) break;
+    Reload(path, relay);
+  }
+  sd_notify(0, "STOPPING=1");
+  eventfd_write(stop.get(), 1);
+  thread.join();
+  return relayed;
+}
+
+int Run(RelayConfig config, double stats_period_s) {
+  // Blocked before any thread exists, so that every thread inherits it and only this descriptor
+  // sees these signals.
+  sigset_t wanted_signals;
+  sigemptyset(&wanted_signals);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&wanted_signals, signal);
+  sigprocmask(SIG_BLOCK, &wanted_signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
-  const FileDescriptor stop(signalfd(-1, &stop_signals, SFD_CLOEXEC));
+  const FileDescriptor signals(signalfd(-1, &wanted_signals, SFD_CLOEXEC));
   RaiseOpenFiles();
 
+  const std::string path = config.path;
+  const bool has_engine = config.has_engine;
+  const size_t groups = config.groups.size();
   // What this host lacks or another program holds is found out before the engine starts.
-  absl::StatusOr<std::unique_ptr<Relay>> relay = Relay::Open(config);
-  const std::string missing =
-      MergeErrors(config.path, std::string(relay.status().message()), MissingDevices(config));
+  const std::string devices = MissingDevices(config);
+  absl::StatusOr<std::unique_ptr<Relay>> relay = Relay::Open(std::move(config));
+  const std::string missing = MergeErrors(path, std::string(relay.status().message()), devices);
   if (!missing.empty()) {
     Complain(missing);
     return kStartFailed;
   }
-  if (!config.has_engine) {
-    std::printf("groupcastd: %s has no 'ports': everything goes by the kernel\n",
-                config.path.c_str());
-  } else if (groupcast_attach(config.path.c_str()) != 0) {
+  if (!has_engine) {
+    std::printf("groupcastd: %s has no 'ports': everything goes by the kernel\n", path.c_str());
+  } else if (groupcast_attach(path.c_str()) != 0) {
     Complain(groupcast_last_error());
     return kStartFailed;
   }
-  size_t members = 0;
-  for (const RelayGroup& group : config.groups) members += group.members.size();
-  std::printf("groupcastd: ready groups=%zu members=%zu\n", config.groups.size(), members);
+  std::printf("groupcastd: ready groups=%zu members=%zu\n", groups, (*relay)->members());
   std::fflush(stdout);
+  sd_notify(0, "READY=1");
 
-  const absl::Status relayed = (*relay)->Run(stop.get(), stats_period_s);
+  const absl::Status relayed = RelayUntilStopped(path, signals.get(), stats_period_s, **relay);
   int result = kStopped;
   if (!relayed.ok()) {
     Complain("groupcastd: " + std::string(relayed.message()));
     result = kStartFailed;
   }
-  if (config.has_engine && groupcast_detach() != 0) {
+  if (has_engine && groupcast_detach() != 0) {
     Complain(groupcast_last_error());
     result = kStartFailed;
   }
@@ -114,7 +175,10 @@ int Main(int argc, char** argv) {
       },
       "print every key of a configuration and exit");
   app.footer(
-      "Exit status: 0 after a stop by SIGINT or SIGTERM, 1 if it could not start, 2 for a wrong\n"
+      "SIGHUP reads the file again and takes its members; SIGINT, SIGTERM and the end of the "
+      "terminal\n"
+      "that it was started on stop it once what it has received is sent.\n"
+      "Exit status: 0 after such a stop, 1 if it could not start, 2 for a wrong\n"
       "configuration or command line.");
   try {
     app.parse(argc, argv);
@@ -132,7 +196,7 @@ int Main(int argc, char** argv) {
     std::printf("groupcastd: %s is right: groups=%zu\n", path.c_str(), config.groups.size());
     return kStopped;
   }
-  return Run(config, stats_period_s);
+  return Run(std::move(config), stats_period_s);
 }
 
 }  // namespace

@@ -6,8 +6,6 @@
 #include <absl/strings/str_format.h>
 #include <absl/strings/str_join.h>
 #include <groupcast/payload.h>
-#include <groupcast/statistics.h>
-#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
 
@@ -18,7 +16,7 @@
 #include <cstring>
 #include <ctime>
 
-#include "tools/groupcastd/loops.h"
+#include "tools/groupcastd/members.h"
 
 namespace groupcast {
 namespace {
@@ -33,19 +31,6 @@ double Now() {
   timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
   return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
-}
-
-// A terminal or pipe that takes no more must not stop the relay, or keep it from ending.
-void WriteUnlessBlocked(FILE* file, const std::string& line) {
-  pollfd out = {.fd = fileno(file), .events = POLLOUT, .revents = 0};
-  if (poll(&out, 1, 0) != 1) return;
-  std::fputs(line.c_str(), file);
-  std::fflush(file);
-}
-
-std::string ErrnoName(int error) {
-  const char* name = strerrorname_np(error);
-  return name != nullptr ? name : absl::StrCat("errno_", error);
 }
 
 absl::StatusOr<FileDescriptor> PeriodicTimer(double period_s) {
@@ -69,23 +54,13 @@ absl::Status Watch(int epoll, int fd, uint64_t id) {
   return absl::OkStatus();
 }
 
-// The members as a group that sends from the socket.
-absl::StatusOr<Group> Register(const GroupSockets& sockets, const RelayGroup& config) {
-  absl::StatusOr<Group> group = Group::Create(sockets.egress());
-  if (!group.ok()) return group.status();
-  std::vector<Recipient> members;
-  members.reserve(config.members.size());
-  for (const ConfiguredAddress& member : config.members) {
-    members.emplace_back(member.address, members.size());
-  }
-  if (absl::StatusOr<uint64_t> added = group->Add(members); !added.ok()) return added.status();
-  return group;
-}
-
 }  // namespace
 
-Relay::Relay(const RelayConfig& config)
-    : config_(config), buffer_(kBatch * kMaxDatagramBytes), iovecs_(kBatch), messages_(kBatch) {
+Relay::Relay(RelayConfig config)
+    : config_(std::move(config)),
+      buffer_(kBatch * kMaxDatagramBytes),
+      iovecs_(kBatch),
+      messages_(kBatch) {
   for (size_t i = 0; i < kBatch; ++i) {
     iovecs_[i] = {&buffer_[i * kMaxDatagramBytes], kMaxDatagramBytes};
     messages_[i].msg_hdr.msg_iov = &iovecs_[i];
@@ -93,8 +68,9 @@ Relay::Relay(const RelayConfig& config)
   }
 }
 
-absl::StatusOr<std::unique_ptr<Relay>> Relay::Open(const RelayConfig& config) {
-  std::unique_ptr<Relay> relay(new Relay(config));
+absl::StatusOr<std::unique_ptr<Relay>> Relay::Open(RelayConfig given) {
+  std::unique_ptr<Relay> relay(new Relay(std::move(given)));
+  const RelayConfig& config = relay->config_;
   std::vector<std::string> errors;
   int smallest_buffer_bytes = kReceiveBufferBytes;
   for (const RelayGroup& group_config : config.groups) {
@@ -104,22 +80,18 @@ absl::StatusOr<std::unique_ptr<Relay>> Relay::Open(const RelayConfig& config) {
       continue;
     }
     smallest_buffer_bytes = std::min(smallest_buffer_bytes, sockets->receive_buffer_bytes);
-    absl::StatusOr<Group> recipients = Register(*sockets, group_config);
+    absl::StatusOr<Group> recipients = RegisterMembers(*sockets, group_config);
     if (!recipients.ok()) {
       errors.push_back(absl::StrCat(config.path, ":", group_config.ingress.line, ":",
                                     group_config.ingress.column, ": group '", group_config.name,
                                     "': ", recipients.status().message()));
       continue;
     }
-    relay->groups_.push_back({.config = &group_config,
+    relay->groups_.push_back({.name = group_config.name,
                               .sockets = *std::move(sockets),
                               .recipients = *std::move(recipients)});
   }
-  // As CheckLoops(), with what only this host knows.
-  for (const Loop& loop : FindLoops(config.groups, IsLocalAddress)) {
-    errors.push_back(absl::StrCat(config.path, ":", loop.member->line, ":", loop.member->column,
-                                  ": members: ", loop.text));
-  }
+  for (std::string& loop : LoopsOnThisHost(config)) errors.push_back(std::move(loop));
   if (!errors.empty()) return absl::UnavailableError(absl::StrJoin(errors, "\n"));
   if (smallest_buffer_bytes < kReceiveBufferBytes) {
     absl::FPrintF(stderr,
@@ -173,6 +145,28 @@ absl::Status Relay::Run(int stop, double stats_period_s) {
   }
 }
 
+absl::Status Relay::ChangeMembers(RelayConfig config) {
+  std::vector<std::string> errors = FixedDifferences(config_, config);
+  for (std::string& loop : LoopsOnThisHost(config)) errors.push_back(std::move(loop));
+  if (!errors.empty()) return absl::FailedPreconditionError(absl::StrJoin(errors, "\n"));
+  for (const RelayGroup& wanted : config.groups) {
+    const auto group = std::ranges::find(groups_, wanted.name, &RelayedGroup::name);
+    const absl::StatusOr<uint64_t> changed = group->recipients.Replace(MembersOf(wanted));
+    if (changed.ok()) continue;
+    errors.push_back(absl::StrCat(config.path, ":", wanted.ingress.line, ":", wanted.ingress.column,
+                                  ": group '", wanted.name, "': ", changed.status().message()));
+  }
+  config_.groups = std::move(config.groups);
+  if (!errors.empty()) return absl::ResourceExhaustedError(absl::StrJoin(errors, "\n"));
+  return absl::OkStatus();
+}
+
+size_t Relay::members() const {
+  size_t members = 0;
+  for (const RelayedGroup& group : groups_) members += group.recipients.size();
+  return members;
+}
+
 void Relay::Drain() {
   const double deadline_s = Now() + kDrainS;
   for (RelayedGroup& group : groups_) {
@@ -189,7 +183,7 @@ void Relay::Drain() {
 }
 
 size_t Relay::BatchOf(const RelayedGroup& group) const {
-  const size_t members = std::max<size_t>(group.config->members.size(), 1);
+  const size_t members = std::max<size_t>(group.recipients.size(), 1);
   return std::clamp<size_t>(kMostPerTurn / members, 1, kBatch);
 }
 
@@ -223,85 +217,6 @@ void Relay::Send(RelayedGroup& group, const void* payload, size_t length_bytes) 
   }
   group.datagrams_out += sent->sent;
   if (!errors_.empty()) CountErrors(group, errors_);
-}
-
-void Relay::CountErrors(RelayedGroup& group, absl::Span<const MemberError> errors) {
-  group.errors += errors.size();
-  struct First {
-    uint64_t recipients = 0;
-    size_t member = 0;
-  };
-  std::map<int, First> fresh;  // kinds that this group did not have before
-  for (const MemberError& error : errors) {
-    const auto fresh_kind = fresh.find(error.error);
-    if (group.errors_by_errno[error.error]++ == 0) {
-      fresh[error.error] = {1, error.member.tag()};
-    } else if (fresh_kind != fresh.end()) {
-      ++fresh_kind->second.recipients;
-    }
-  }
-  for (const auto& [error, first] : fresh) {
-    const ConfiguredAddress& member = group.config->members[first.member];
-    WriteUnlessBlocked(
-        stderr, absl::StrFormat("groupcastd: group=%s: %s (%s) for %d of %d members, first %s "
-                                "(%s:%d); further ones are counted only\n",
-                                group.config->name, std::strerror(error), ErrnoName(error),
-                                first.recipients, group.config->members.size(), member.ToString(),
-                                config_.path, member.line));
-  }
-}
-
-Relay::Totals Relay::Sum() {
-  Totals sum;
-  for (RelayedGroup& group : groups_) {
-    const uint32_t dropped = DroppedDatagrams(group.sockets.ingress.get());
-    group.overflow += dropped - group.last_dropped;  // modulo 2^32
-    group.last_dropped = dropped;
-    sum.in += group.datagrams_in;
-    sum.out += group.datagrams_out;
-    sum.errors += group.errors;
-    sum.unsent += group.unsent;
-    sum.overflow += group.overflow;
-  }
-  return sum;
-}
-
-void Relay::WriteStatistics(double elapsed_s) {
-  const Totals now = Sum();
-  const auto rate = [&](uint64_t value, uint64_t before) {
-    return static_cast<double>(value - before) / elapsed_s;
-  };
-  WriteUnlessBlocked(
-      stdout,
-      absl::StrFormat(
-          "groupcastd: stats in_per_s=%.0f out_per_s=%.0f in=%d out=%d engine_packets=%d kernel=%d "
-          "errors=%d overflow=%d\n",
-          rate(now.in, last_.in), rate(now.out, last_.out), now.in, now.out,
-          groupcast_counter_value("packets"), groupcast_counter_value("kernel_recipients"),
-          now.errors, now.overflow));
-  last_ = now;
-}
-
-void Relay::WriteSummary() {
-  const Totals total = Sum();
-  for (const RelayedGroup& group : groups_) {
-    const std::string kinds =
-        absl::StrJoin(group.errors_by_errno, ",", [](std::string* out, const auto& kind) {
-          absl::StrAppend(out, ErrnoName(kind.first), ":", kind.second);
-        });
-    WriteUnlessBlocked(
-        stdout, absl::StrFormat(
-                    "groupcastd: summary group=%s in=%d out=%d errors=%d overflow=%d unsent=%d "
-                    "bytes=%d errnos=%s\n",
-                    group.config->name, group.datagrams_in, group.datagrams_out, group.errors,
-                    group.overflow, group.unsent, group.bytes_in, kinds.empty() ? "none" : kinds));
-  }
-  WriteUnlessBlocked(
-      stdout, absl::StrFormat("groupcastd: summary total in=%d out=%d engine_packets=%d kernel=%d "
-                              "errors=%d overflow=%d unsent=%d\n",
-                              total.in, total.out, groupcast_counter_value("packets"),
-                              groupcast_counter_value("kernel_recipients"), total.errors,
-                              total.overflow, total.unsent));
 }
 
 }  // namespace groupcast

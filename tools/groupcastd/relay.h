@@ -22,23 +22,28 @@ namespace groupcast {
 // Receives the datagrams of every group and sends each to the group's members, all on one thread.
 class Relay {
  public:
-  // Opens the sockets of all groups; the message names each that cannot be opened. `config` has to
-  // outlive the relay.
-  static absl::StatusOr<std::unique_ptr<Relay>> Open(const RelayConfig& config);
+  // Opens the sockets of all groups; the message names each that cannot be opened.
+  static absl::StatusOr<std::unique_ptr<Relay>> Open(RelayConfig config);
 
-  // Relays until `stop` becomes readable (a signalfd), and then for at most a second what the
+  // Relays until `stop` becomes readable (an eventfd), and then for at most a second what the
   // ingress sockets hold; what is left there is counted as unsent. Writes a line of statistics each
   // period, none if it is 0. What it writes to a terminal or pipe that takes nothing is dropped.
   absl::Status Run(int stop, double stats_period_s);
 
-  // Writes the summary of each group and the total; after the engine was detached.
+  // Takes the members of every group from `config`, those of a group all at once; one other thread
+  // may do so while Run() relays, and each datagram goes to the members of one moment. If anything
+  // but members differs from what runs, nothing is changed, and the message names each difference.
+  absl::Status ChangeMembers(RelayConfig config);
+  size_t members() const;
+
+  // Writes the summary of each group and the total; after Run() and once the engine was detached.
   void WriteSummary();
 
  private:
   struct RelayedGroup {
-    const RelayGroup* config;
+    std::string name;
     GroupSockets sockets;
-    Group recipients;  // each with its place in `config->members` as tag
+    Group recipients;  // each with its line in the file as tag
     uint64_t datagrams_in = 0;
     uint64_t bytes_in = 0;
     uint64_t datagrams_out = 0;
@@ -57,7 +62,7 @@ class Relay {
     uint64_t overflow = 0;
   };
 
-  explicit Relay(const RelayConfig& config);
+  explicit Relay(RelayConfig config);
 
   size_t BatchOf(const RelayedGroup& group) const;
   int Receive(RelayedGroup& group, size_t most);
@@ -68,7 +73,7 @@ class Relay {
   Totals Sum();
   void WriteStatistics(double elapsed_s);
 
-  const RelayConfig& config_;
+  RelayConfig config_;  // its groups are ChangeMembers()'s while Run() relays
   std::vector<RelayedGroup> groups_;
   std::vector<char> buffer_;
   std::vector<iovec> iovecs_;

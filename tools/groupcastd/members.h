@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 the Groupcast authors
+#pragma once
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+#include <groupcast/group.h>
+
+#include <string>
+#include <vector>
+
+#include "tools/groupcastd/config.h"
+#include "tools/groupcastd/group_sockets.h"
+
+namespace groupcast {
+
+// The members as recipients, each with its line in the file as tag.
+std::vector<Recipient> MembersOf(const RelayGroup& group);
+
+// They as a group that sends from the socket.
+absl::StatusOr<Group> RegisterMembers(const GroupSockets& sockets, const RelayGroup& group);
+
+// As the configuration's own check for loops, with what only this host knows: a line for each.
+std::vector<std::string> LoopsOnThisHost(const RelayConfig& config);
+
+// What but members of groups differs between two configurations with groups: a line for each.
+std::vector<std::string> FixedDifferences(const RelayConfig& running, const RelayConfig& wanted);
+
+}  // namespace groupcast
