@@ -251,31 +251,6 @@ std::optional<IpPrefix> ReadPrefix(const ConfigValue& value) {
   return IpPrefix{*address, static_cast<uint8_t>(*length)};
 }
 
-std::optional<sockaddr_in> ReadSocketAddress(const ConfigValue& value, bool port_optional) {
-  const std::string what =
-      port_optional ? "an IPv4 address, alone or with a port: ADDR or ADDR:PORT, port 0 to 65535"
-                    : "an IPv4 address and a UDP port: ADDR:PORT, port 1 to 65535";
-  if (!ExpectScalar(value, what)) return std::nullopt;
-  const std::string& text = value.node.scalar;
-  const size_t colon = text.find(':');
-  const std::optional<in_addr> address = ToAddress(text.substr(0, colon));
-  std::optional<uint64_t> port;
-  if (colon != std::string::npos) {
-    port = ToInteger(text.substr(colon + 1));
-  } else if (port_optional) {
-    port = 0;
-  }
-  if (!address || !port || *port > 65535 || (*port == 0 && !port_optional)) {
-    value.Reject(absl::StrCat("is not ", what));
-    return std::nullopt;
-  }
-  sockaddr_in result = {};
-  result.sin_family = AF_INET;
-  result.sin_addr = *address;
-  result.sin_port = htons(static_cast<uint16_t>(*port));
-  return result;
-}
-
 const ConfigNode* FindValue(const ConfigNode& mapping, const std::string& key) {
   if (mapping.kind != Kind::kMapping) return nullptr;
   for (size_t i = 0; i + 1 < mapping.children.size(); i += 2) {

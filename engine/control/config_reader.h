@@ -80,8 +80,6 @@ struct IpPrefix {
   uint8_t length;  // of 32 for IPv4, of 128 for IPv6
 };
 std::optional<IpPrefix> ReadPrefix(const ConfigValue& value);
-// "ADDR:PORT" with a port above 0; with `port_optional` also "ADDR" and port 0.
-std::optional<sockaddr_in> ReadSocketAddress(const ConfigValue& value, bool port_optional);
 
 inline constexpr char kNameAllowed[] = "1 to 63 letters, digits, '_', '.' or '-'";
 inline constexpr char kMacAllowed[] = "a unicast MAC as in 02:00:00:00:00:01";

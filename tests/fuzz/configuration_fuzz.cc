@@ -76,9 +76,15 @@ void CheckEngine(const EngineConfig& config, const std::string& path) {
 
 void CheckRelay(const RelayConfig& config, const std::string& path) {
   for (const RelayGroup& group : config.groups) {
-    Check(!group.name.empty() && group.ingress.address.sin_port != 0, "group", path);
+    Check(!group.name.empty() && !group.ingresses.empty(), "group", path);
+    for (const RelayIngress& ingress : group.ingresses) {
+      const ConfiguredAddress& address = ingress.address;
+      Check(address.udp_port != 0 && address.line > 0, "ingress", address.ToString());
+      Check(!IsSourceSpecific(address.address) || !ingress.from.empty(), "SSM", address.ToString());
+    }
     for (const ConfiguredAddress& member : group.members) {
-      Check(member.address.sin_port != 0 && member.line > 0, "member", member.ToString());
+      Check(member.udp_port != 0 && !IsMulticast(member.address) && member.line > 0, "member",
+            member.ToString());
     }
   }
 }

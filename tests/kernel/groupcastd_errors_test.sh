@@ -71,7 +71,7 @@ unknown key at the top|grups: []|relay.yaml:1:1: grups: no such key here; did yo
 duplicate group|groups:\n- {name: g, ingress: 127.0.0.1:5000, members: [127.0.0.1:6000]}\n- {name: g, ingress: 127.0.0.1:5001, members: [127.0.0.1:6000]}|relay.yaml:3:10: name: 'g' is the name of the group in line 2 already
 two groups, one ingress|groups:\n- {name: g, ingress: 127.0.0.1:5000, members: [127.0.0.1:6000]}\n- {name: h, ingress: 127.0.0.1:5000, members: [127.0.0.1:6000]}|relay.yaml:3:22: ingress: '127.0.0.1:5000' is taken by the ingress
 member twice|groups:\n- name: g\n  ingress: 127.0.0.1:5000\n  members:\n  - 127.0.0.1:6000\n  - 127.0.0.1:6000|relay.yaml:6:5: members: '127.0.0.1:6000' is a member already, in line 5
-port 0|groups: [{name: g, ingress: 127.0.0.1:5000, members: ["127.0.0.1:0"]}]|relay.yaml:1:55: members: '127.0.0.1:0' is not an IPv4 address and a UDP port
+port 0|groups: [{name: g, ingress: 127.0.0.1:5000, members: ["127.0.0.1:0"]}]|relay.yaml:1:55: members: '127.0.0.1:0' is not an IP address and a UDP port
 multicast member|groups: [{name: g, ingress: 127.0.0.1:5000, members: [239.1.1.1:6000]}]|relay.yaml:1:55: members: '239.1.1.1:6000' is a multicast address
 duplicate port|ports: [{name: a, device: "net_af_packet0,iface=lo"}, {name: a, device: "net_af_packet1,iface=x"}]\ngroups: [{name: g, ingress: 127.0.0.1:5000, members: [127.0.0.1:6000]}]|name: 'a' is used in line 1 already
 port without interface|ports: [{name: a, device: net_af_packet0}]\ngroups: [{name: g, ingress: 127.0.0.1:5000, members: [127.0.0.1:6000]}]|relay.yaml:1:27: device: 'net_af_packet0' names no kernel interface
@@ -108,6 +108,21 @@ expect "unknown driver of a static port" 1 "port 'a': device: no driver is calle
 echo "${group/127.0.0.1:5000/192.0.2.77:5000}" >relay.yaml
 expect "ingress address of another host" 1 \
   "relay.yaml:1:29: ingress: '192.0.2.77:5000' of group 'g' is not an address of this host"
+echo "${group/127.0.0.1:5000/\"[2001:db8::1]:5000\"}" >relay.yaml
+expect "ingress address of IPv6 of another host" 1 \
+  "relay.yaml:1:29: ingress: '[2001:db8::1]:5000' of group 'g' is not an address of this host"
+echo "${group/127.0.0.1:5000/\"[fe80::1%nosuch0]:5000\"}" >relay.yaml
+expect "ingress on an interface that does not exist" 1 \
+  "relay.yaml:1:29: ingress: '[fe80::1%nosuch0]:5000' of group 'g' cannot be used: there is no interface 'nosuch0'"
+echo "${group/127.0.0.1:6000/\"[fe80::2%nosuch0]:6000\"}" >relay.yaml
+expect "member on an interface that does not exist" 1 \
+  "relay.yaml:1:55: members: '[fe80::2%nosuch0]:6000': there is no interface 'nosuch0'"
+echo "${group/127.0.0.1:5000/{address: 239.1.2.3:5000, interface: nosuch0\}}" >relay.yaml
+expect "multicast on an interface that does not exist" 1 \
+  "relay.yaml:1:39: interface: '239.1.2.3:5000' of group 'g' is to be joined on 'nosuch0', which is"
+echo "${group/127.0.0.1:5000/239.1.2.3:5000}" >relay.yaml
+expect "multicast without a route" 1 "relay.yaml:1:29: ingress: '239.1.2.3:5000' of group 'g' cannot" \
+  "no route leads to it: name its interface"
 echo "${group/members/source: 192.0.2.77, members}" >relay.yaml
 expect "source address of another host" 1 \
   "relay.yaml:1:53: source: '192.0.2.77:0' of group 'g' is not an address of this host"
@@ -137,7 +152,7 @@ wait $first
 status=$?
 if ((status != 0)) ||
   ! grep -q '^groupcastd: summary group=g in=1 out=1 errors=0 overflow=0 ' first.out ||
-  ! grep -q '^groupcastd: summary total in=1 out=1 .* errors=0 overflow=0 unsent=0$' first.out; then
+  ! grep -q '^groupcastd: summary total in=1 out=1 .* errors=0 overflow=0 unsent=0 filtered=0$' first.out; then
   fail "clean stop (status $status)" first.out first.err
 else
   echo "ok: clean stop with a summary"

@@ -59,8 +59,8 @@ groups:
   ASSERT_EQ(config.groups.size(), 2u);
   const RelayGroup& video = config.groups[0];
   EXPECT_EQ(video.name, "video");
-  EXPECT_EQ(video.ingress.ToString(), "10.0.0.1:5004");
-  EXPECT_EQ(video.ingress.line, 5);
+  EXPECT_EQ(video.ingresses[0].address.ToString(), "10.0.0.1:5004");
+  EXPECT_EQ(video.ingresses[0].address.line, 5);
   EXPECT_EQ(video.source.ToString(), "10.0.0.2:0");
   EXPECT_EQ(video.ttl, 16);
   EXPECT_EQ(video.tos, 184);
@@ -69,6 +69,38 @@ groups:
   EXPECT_EQ(video.members[1].line, 9);
   EXPECT_EQ(video.members[1].column, 30);
   EXPECT_FALSE(config.groups[1].ttl.has_value());
+}
+
+TEST_F(RelayConfigTest, EveryFormOfIngress) {
+  RelayConfig config;
+  const absl::Status status = Load(R"(
+groups:
+  - name: a
+    ingress:
+      - 10.0.0.1:5004
+      - "[2001:db8::1]:5004"
+      - "[fe80::1%eth0]:5004"
+      - {address: 239.1.1.1:5004, interface: eth0}
+      - {address: "[ff3e::1]:5004", from: ["2001:db8::7", "2001:db8::8"]}
+    dont_fragment: true
+    source: "[::]:7000"
+    members: ["[2001:db8::2]:5004", 10.0.0.2:5004, "[fe80::2%eth1]:5004"]
+  - {name: b, ingress: "[::]:5006", dont_fragment: false, members: ["[2001:db8::2]:5006"]}
+)",
+                                   config);
+  ASSERT_TRUE(status.ok()) << status;
+  const RelayGroup& a = config.groups[0];
+  ASSERT_EQ(a.ingresses.size(), 5u);
+  EXPECT_EQ(a.ingresses[1].address.ToString(), "[2001:db8::1]:5004");
+  EXPECT_EQ(a.ingresses[2].address.ToString(), "[fe80::1%eth0]:5004");
+  EXPECT_EQ(a.ingresses[3].address.ToString(), "239.1.1.1:5004");
+  EXPECT_EQ(a.ingresses[3].interface, "eth0");
+  ASSERT_EQ(a.ingresses[4].from.size(), 2u);
+  EXPECT_EQ(ToString(a.ingresses[4].from[1]), "2001:db8::8");
+  EXPECT_EQ(a.members[2].ToString(), "[fe80::2%eth1]:5004");
+  EXPECT_EQ(a.dont_fragment, true);
+  EXPECT_EQ(a.egress_family(), AF_INET6);
+  EXPECT_EQ(config.groups[1].dont_fragment, false);
 }
 
 TEST_F(RelayConfigTest, WithoutPortsThereIsNoEngine) {
@@ -91,19 +123,67 @@ TEST_F(RelayConfigTest, OneErrorEach) {
       {"empty members", "{name: g, ingress: 10.0.0.1:5, members: []}",
        "FILE:1:50: members: (a list) is empty"},
       {"ingress without port", "{name: g, ingress: 10.0.0.1, members: [10.0.0.2:5]}",
-       "ingress: '10.0.0.1' is not an IPv4 address and a UDP port: ADDR:PORT, port 1 to 65535"},
+       "ingress: '10.0.0.1' is not an IP address and a UDP port: ADDR:PORT or [ADDR6]:PORT, port 1 "
+       "to "
+       "65535"},
       {"ingress port 0", "{name: g, ingress: \"10.0.0.1:0\", members: [10.0.0.2:5]}",
        "ingress: '10.0.0.1:0' is not"},
-      {"multicast ingress", "{name: g, ingress: 239.1.1.1:5, members: [10.0.0.2:5]}",
-       "ingress: '239.1.1.1:5' is no unicast address"},
+      {"broadcast ingress", "{name: g, ingress: 255.255.255.255:5, members: [10.0.0.2:5]}",
+       "ingress: '255.255.255.255:5' is the broadcast address"},
+      {"no ingresses", "{name: g, ingress: [], members: [10.0.0.2:5]}",
+       "ingress: (a list) is empty"},
+      {"SSM without sources", "{name: g, ingress: 232.1.1.1:5, members: [10.0.0.2:5]}",
+       "FILE:1:29: ingress: '232.1.1.1:5' is source-specific; name its sources with 'from'"},
+      {"SSM of IPv6 without sources",
+       "{name: g, ingress: {address: \"[ff35::1]:5\"}, members: [10.0.0.2:5]}",
+       "ingress: '[ff35::1]:5' is source-specific"},
+      {"one link's multicast", "{name: g, ingress: \"[ff02::7]:5\", members: [10.0.0.2:5]}",
+       "ingress: '[ff02::7]:5' is of one link; name its interface with 'interface'"},
+      {"interface of unicast",
+       "{name: g, ingress: {address: 10.0.0.1:5, interface: eth0}, members: [10.0.0.2:5]}",
+       "interface: '10.0.0.1:5' is no multicast group: nothing is joined"},
+      {"interface of a long name",
+       "{name: g, ingress: {address: 239.1.1.1:5, interface: sixteen-letters-}, members: "
+       "[10.0.0.2:5]}",
+       "interface: 'sixteen-letters-' is no name of an interface"},
+      {"sources of another family",
+       "{name: g, ingress: {address: 10.0.0.1:5, from: [\"::1\"]}, members: [10.0.0.2:5]}",
+       "from: has an address of another family than '10.0.0.1:5'"},
+      {"source with a port",
+       "{name: g, ingress: {address: 10.0.0.1:5, from: [\"10.0.0.2:5\"]}, members: [10.0.0.2:5]}",
+       "from: '10.0.0.2:5' is not an IPv4 or IPv6 address"},
+      {"an ingress twice in a group",
+       "{name: g, ingress: [10.0.0.1:5, {address: 10.0.0.1:5}], members: [10.0.0.2:5]}",
+       "ingress: '10.0.0.1:5' is taken by the ingress '10.0.0.1:5' of group 'g' in line 1"},
+      {"no ingress's address", "{name: g, ingress: {from: [10.0.0.9]}, members: [10.0.0.2:5]}",
+       "address: is missing"},
       {"member port 0", "{name: g, ingress: 10.0.0.1:5, members: [\"10.0.0.2:0\"]}",
        "FILE:1:51: members: '10.0.0.2:0' is not"},
       {"member port 65536", "{name: g, ingress: 10.0.0.1:5, members: [10.0.0.2:65536]}",
        "members: '10.0.0.2:65536' is not"},
       {"member no address", "{name: g, ingress: 10.0.0.1:5, members: [example.org:5]}",
        "members: 'example.org:5' is not"},
-      {"IPv6 member", "{name: g, ingress: 10.0.0.1:5, members: [\"[::1]:5\"]}",
-       "members: '[::1]:5' is not"},
+      {"IPv6 member without brackets", "{name: g, ingress: 10.0.0.1:5, members: [\"::1:5\"]}",
+       "members: '::1:5' is not"},
+      {"IPv4-mapped member", "{name: g, ingress: 10.0.0.1:5, members: [\"[::ffff:10.0.0.2]:5\"]}",
+       "members: '[::ffff:10.0.0.2]:5' is not"},
+      {"link-local member", "{name: g, ingress: 10.0.0.1:5, members: [\"[fe80::1]:5\"]}",
+       "members: '[fe80::1]:5' is link-local; name its interface"},
+      {"interface of a global member",
+       "{name: g, ingress: 10.0.0.1:5, members: [\"[2001:db8::1%eth0]:5\"]}",
+       "members: '[2001:db8::1%eth0]:5' names an interface, but is not link-local"},
+      {"member of another family than the source",
+       "{name: g, ingress: 10.0.0.1:5, source: 10.0.0.1, members: [10.0.0.2:5, \"[::1]:5\"]}",
+       "FILE:1:81: members: '[::1]:5' is of another family than the group's source '10.0.0.1:0'"},
+      {"IPv4 member from an IPv6 ingress",
+       "{name: g, ingress: \"[::]:5\", source: \"[::]:5\", members: [10.0.0.2:5]}",
+       "members: '10.0.0.2:5' is of another family than the group's source '[::]:5'"},
+      {"own ingress of IPv6", "{name: g, ingress: \"[::]:5\", members: [\"[::1]:5\"]}",
+       "members: '[::1]:5' is the group's own ingress"},
+      {"own second ingress", "{name: g, ingress: [10.0.0.1:5, 10.0.0.1:6], members: [10.0.0.1:6]}",
+       "members: '10.0.0.1:6' is the group's own ingress"},
+      {"dont_fragment", "{name: g, ingress: 10.0.0.1:5, dont_fragment: no, members: [10.0.0.2:5]}",
+       "dont_fragment: 'no' is"},
       {"unspecified member", "{name: g, ingress: 10.0.0.1:5, members: [0.0.0.0:5]}",
        "members: '0.0.0.0:5' is no address of a host"},
       {"multicast member", "{name: g, ingress: 10.0.0.1:5, members: [239.1.1.1:5]}",
@@ -191,7 +271,8 @@ TEST(MergeErrors, InTheOrderOfTheFileAndEachOnce) {
 
 TEST(RelayConfigReference, NamesEveryKey) {
   const std::string text = RelayConfigReference();
-  for (const char* key : {"groups:", "name:", "ingress:", "source:", "ttl:", "tos:", "members:"}) {
+  for (const char* key : {"groups:", "name:", "ingress:", "address:", "interface:", "from:",
+                          "source:", "ttl:", "tos:", "dont_fragment:", "members:"}) {
     EXPECT_NE(text.find(key), std::string::npos) << text;
   }
 }

@@ -2,88 +2,141 @@
 // Copyright (c) 2026 the Groupcast authors
 #include "tools/groupcastd/config.h"
 
+#include <absl/container/flat_hash_map.h>
 #include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_join.h>
 #include <absl/strings/str_split.h>
-#include <arpa/inet.h>
+#include <net/if.h>
 
 #include <algorithm>
-#include <map>
-#include <unordered_map>
+#include <utility>
 
 #include "engine/control/config.h"
 #include "engine/control/config_reader.h"
-#include "tools/groupcastd/loops.h"
+#include "tools/groupcastd/config_checks.h"
 
 namespace groupcast {
 namespace {
 
-bool IsAny(const sockaddr_in& address) { return address.sin_addr.s_addr == INADDR_ANY; }
-
-bool IsMulticast(const sockaddr_in& address) {
-  return IN_MULTICAST(ntohl(address.sin_addr.s_addr));
-}
-
-bool IsBroadcast(const sockaddr_in& address) { return address.sin_addr.s_addr == INADDR_BROADCAST; }
-
-uint64_t Identity(const sockaddr_in& address) {
-  return uint64_t{address.sin_addr.s_addr} << 16 | address.sin_port;
-}
-
-// Whether one host cannot bind both.
-bool Collide(const sockaddr_in& a, const sockaddr_in& b) {
-  return a.sin_port != 0 && a.sin_port == b.sin_port &&
-         (IsAny(a) || IsAny(b) || a.sin_addr.s_addr == b.sin_addr.s_addr);
-}
-
-ConfiguredAddress At(const sockaddr_in& address, const ConfigNode& node) {
-  return {address, node.line, node.column};
-}
-
-std::optional<ConfiguredAddress> ReadIngress(const ConfigValue& value) {
-  const auto address = ReadSocketAddress(value, false);
-  if (!address) return std::nullopt;
-  if (IsMulticast(*address) || IsBroadcast(*address)) {
-    value.Reject("is no unicast address; ingress is received on an address of this host");
-    return std::nullopt;
-  }
-  return At(*address, value.node);
-}
-
 std::optional<ConfiguredAddress> ReadSource(const ConfigValue& value) {
-  const auto address = ReadSocketAddress(value, true);
+  const auto address = ReadConfiguredAddress(value, true);
   if (!address) return std::nullopt;
-  if (IsMulticast(*address) || IsBroadcast(*address)) {
+  if (IsMulticast(address->address) || IsBroadcast(address->address)) {
     value.Reject("is no unicast address; datagrams are sent from an address of this host");
     return std::nullopt;
   }
-  return At(*address, value.node);
+  return address;
 }
 
 std::optional<ConfiguredAddress> ReadMember(const ConfigValue& value) {
-  const auto address = ReadSocketAddress(value, false);
+  const auto address = ReadConfiguredAddress(value, false);
   if (!address) return std::nullopt;
-  if (IsMulticast(*address) || IsBroadcast(*address) || IsAny(*address)) {
+  const IpAddress& to = address->address;
+  if (IsMulticast(to) || IsBroadcast(to) || to.IsUnspecified()) {
     value.Reject(absl::StrCat("is ",
-                              IsAny(*address)         ? "no address of a host"
-                              : IsMulticast(*address) ? "a multicast address"
-                                                      : "the broadcast address",
+                              to.IsUnspecified() ? "no address of a host"
+                              : IsMulticast(to)  ? "a multicast address"
+                                                 : "the broadcast address",
                               "; a member is one host's unicast address and port"));
     return std::nullopt;
   }
-  return At(*address, value.node);
+  return address;
+}
+
+std::optional<std::string> ReadInterface(const ConfigValue& value) {
+  auto name = ReadText(value);
+  if (name && (name->empty() || name->size() >= IF_NAMESIZE)) {
+    value.Reject("is no name of an interface; 'ip link' lists them");
+    return std::nullopt;
+  }
+  return name;
+}
+
+std::optional<ConfiguredAddress> ReadIngressAddress(const ConfigValue& value) {
+  const auto address = ReadConfiguredAddress(value, false);
+  if (address && IsBroadcast(address->address)) {
+    value.Reject("is the broadcast address; receive on 0.0.0.0 for it");
+    return std::nullopt;
+  }
+  return address;
+}
+
+// What an ingress must have beside its address. `key`: whose error it is.
+void CheckIngress(const ConfigNode& node, const RelayIngress& ingress, ConfigErrors& errors) {
+  if (!ingress.address.given()) return;
+  const IpAddress& address = ingress.address.address;
+  const std::string quoted = absl::StrCat("'", ingress.address.ToString(), "' ");
+  if (!IsMulticast(address)) {
+    if (!ingress.interface.empty()) {
+      errors.Add(node, "interface",
+                 absl::StrCat(quoted, "is no multicast group: nothing is joined"));
+    }
+  } else if (IsSourceSpecific(address) && ingress.from.empty()) {
+    errors.Add(node, "ingress",
+               absl::StrCat(quoted, "is source-specific; name its sources with 'from'"));
+  } else if (!address.IsIpv4() && (address.bytes[1] & 15) <= 2 && ingress.interface.empty()) {
+    errors.Add(node, "ingress",
+               absl::StrCat(quoted, "is of one link; name its interface with 'interface'"));
+  }
+  for (const IpAddress& from : ingress.from) {
+    if (from.IsIpv4() == address.IsIpv4()) continue;
+    errors.Add(node, "from", absl::StrCat("has an address of another family than ", quoted));
+    break;
+  }
+}
+
+ConfigTable<RelayIngress> IngressTable() {
+  using I = RelayIngress;
+  return {.keys = {{"address", Value(&I::address, "address", "ADDR:PORT", ReadIngressAddress), "",
+                    "one of this host (0.0.0.0 or [::] for all), or a multicast group", true},
+                   {"interface", Value(&I::interface, "text", "name", ReadInterface), "",
+                    "where a multicast group is joined", false, "chosen by the kernel"},
+                   {"from", ListOf(&I::from, "addresses", "ADDR", ReadIpAddress), "",
+                    "its only sources; a multicast group is joined for these (SSM)", false, "any"}},
+          .check = [](const ConfigNode& node, RelayIngress& ingress, ConfigErrors& errors) {
+            CheckIngress(node, ingress, errors);
+          }};
+}
+
+// An address, a mapping, or a list of those.
+ConfigType<RelayGroup> Ingresses() {
+  const auto read_one = [](const ConfigValue& value, RelayGroup& out) {
+    RelayIngress ingress;
+    if (value.node.kind == ConfigNode::Kind::kMapping) {
+      ReadMapping(value.node, value.key, IngressTable(), ingress, value.errors);
+    } else {
+      ingress.address = ReadIngressAddress(value).value_or(ConfiguredAddress());
+      CheckIngress(value.node, ingress, value.errors);
+    }
+    if (ingress.address.given()) out.ingresses.push_back(std::move(ingress));
+  };
+  return {"address, mapping or list of them", "ADDR:PORT", "",
+          [read_one](const ConfigValue& value, RelayGroup& out) {
+            if (value.node.kind != ConfigNode::Kind::kSequence) {
+              read_one(value, out);
+              return;
+            }
+            config_internal::WalkSequence(value, "addresses or mappings",
+                                          [&](const ConfigValue& item) { read_one(item, out); });
+          },
+          [](int depth, std::string& out) { DescribeTable(IngressTable(), depth, out); }};
+}
+
+std::optional<bool> ReadYesNo(const ConfigValue& value) {
+  const size_t word = config_internal::ReadWord(value, {"true", "false"});
+  return word < 2 ? std::optional(word == 0) : std::nullopt;
 }
 
 ConfigType<RelayGroup> Members() {
   return {
       "list of addresses", "ADDR:PORT", "",
       [](const ConfigValue& value, RelayGroup& out) {
-        std::unordered_map<uint64_t, int> lines;
+        absl::flat_hash_map<std::string, int> lines;
         config_internal::WalkSequence(value, "addresses ADDR:PORT", [&](const ConfigValue& item) {
           const auto member = ReadMember(item);
           if (!member) return;
-          const auto [earlier, first] = lines.emplace(Identity(member->address), member->line);
+          const auto [earlier, first] = lines.emplace(member->ToString(), member->line);
           if (!first) {
             item.Reject(
                 absl::StrCat("is a member already, in line ", earlier->second, "; remove one"));
@@ -95,77 +148,13 @@ ConfigType<RelayGroup> Members() {
       nullptr};
 }
 
-// Tells members by which a group's datagrams would come back to it, as far as the file shows it.
-void CheckLoops(RelayConfig& config, ConfigErrors& errors) {
-  const auto loopback = [](in_addr address) {
-    return ntohl(address.s_addr) >> 24 == IN_LOOPBACKNET;
-  };
-  for (const Loop& loop : FindLoops(config.groups, loopback)) {
-    ConfigNode at;
-    at.line = loop.member->line;
-    at.column = loop.member->column;
-    errors.Add(at, "members", loop.text);
-  }
-}
-
-// Tells groups that cannot be open side by side. Ports are compared by number first, so that many
-// groups cost little.
-void CheckGroups(const ConfigNode&, RelayConfig& config, ConfigErrors& errors) {
-  struct Bound {
-    const char* key;
-    const RelayGroup* group;
-    const ConfiguredAddress* address;
-  };
-  std::multimap<in_port_t, Bound> bound;
-  const auto bind = [&](const char* key, const RelayGroup& group, const ConfiguredAddress& own) {
-    if (own.line == 0 || own.address.sin_port == 0) return;
-    const auto [first, last] = bound.equal_range(own.address.sin_port);
-    const auto other = std::find_if(first, last, [&](const auto& entry) {
-      return Collide(entry.second.address->address, own.address);
-    });
-    if (other == last) {
-      bound.emplace(own.address.sin_port, Bound{key, &group, &own});
-      return;
-    }
-    const Bound& earlier = other->second;
-    // A group may send from the very address that it receives on: one socket does both.
-    if (earlier.group == &group && Identity(earlier.address->address) == Identity(own.address)) {
-      return;
-    }
-    ConfigNode at;
-    at.line = own.line;
-    at.column = own.column;
-    errors.Add(at, key,
-               absl::StrCat("'", own.ToString(), "' is taken by the ", earlier.key, " '",
-                            earlier.address->ToString(), "' of group '", earlier.group->name,
-                            "' in line ", earlier.address->line, "; give each its own port"));
-  };
-  for (const RelayGroup& group : config.groups) bind("ingress", group, group.ingress);
-  for (const RelayGroup& group : config.groups) bind("source", group, group.source);
-}
-
-void CheckNames(const ConfigNode& node, ConfigErrors& errors) {
-  const ConfigNode* groups = FindValue(node, "groups");
-  if (groups == nullptr || groups->kind != ConfigNode::Kind::kSequence) return;
-  std::map<std::string, int> lines;
-  for (const ConfigNode* group : groups->children) {
-    const ConfigNode* name = FindValue(*group, "name");
-    if (name == nullptr || name->kind != ConfigNode::Kind::kScalar) continue;
-    const auto [earlier, first] = lines.emplace(name->scalar, name->line);
-    if (first) continue;
-    ConfigValue{"name", *name, errors}.Reject(absl::StrCat(
-        "is the name of the group in line ", earlier->second, " already; give each its own"));
-  }
-}
-
 ConfigTable<RelayGroup> GroupTable() {
   using G = RelayGroup;
   return {
       .keys =
           {{"name", Value(&G::name, "text", kNameAllowed, ReadName), "",
             "what messages and statistics call the group", true},
-           {"ingress", Value(&G::ingress, "address", "ADDR:PORT", ReadIngress), "",
-            "where its datagrams are received; 0.0.0.0 for every address of this host", true},
+           {"ingress", Ingresses(), "", "where its datagrams are received", true},
            {"source", Value(&G::source, "address", "ADDR or ADDR:PORT", ReadSource), "",
             "where they are sent from; may be the ingress, but then members' answers to it go to "
             "the whole group",
@@ -174,6 +163,9 @@ ConfigTable<RelayGroup> GroupTable() {
             "the kernel's"},
            {"tos", Integer(&G::tos, 0, 255), "", "type of service byte of what is sent", false,
             "0"},
+           {"dont_fragment", Value(&G::dont_fragment, "word", "true or false", ReadYesNo), "",
+            "true: what is longer than the path's MTU is an error; false: it is sent in fragments",
+            false, "the kernel's: in fragments once that MTU is known"},
            {"members", Members(), "", "who receives a copy of each datagram", true}},
       .check = nullptr};
 }
@@ -186,9 +178,7 @@ ConfigTable<RelayConfig> RelayTable() {
             for (const std::string& key : EngineConfigKeys()) {
               config.has_engine |= FindValue(node, key) != nullptr;
             }
-            CheckNames(node, errors);
             CheckGroups(node, config, errors);
-            CheckLoops(config, errors);
           }};
 }
 
@@ -207,10 +197,10 @@ std::optional<std::pair<int, int>> PlaceOf(const std::string& path, const std::s
 
 }  // namespace
 
-std::string ConfiguredAddress::ToString() const {
-  char text[INET_ADDRSTRLEN];
-  inet_ntop(AF_INET, &address.sin_addr, text, sizeof(text));
-  return absl::StrCat(text, ":", ntohs(address.sin_port));
+int RelayGroup::egress_family() const {
+  const auto is_ipv4 = [](const ConfiguredAddress& one) { return one.address.IsIpv4(); };
+  if (source.given()) return is_ipv4(source) ? AF_INET : AF_INET6;
+  return std::ranges::all_of(members, is_ipv4) ? AF_INET : AF_INET6;
 }
 
 absl::Status LoadRelayConfig(const std::string& path, RelayConfig& config) {

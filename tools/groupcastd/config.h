@@ -3,31 +3,34 @@
 #pragma once
 
 #include <absl/status/status.h>
-#include <netinet/in.h>
 
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "tools/groupcastd/addresses.h"
+
 namespace groupcast {
 
-// An address in the configuration, and where it stands there.
-struct ConfiguredAddress {
-  sockaddr_in address = {};
-  int line = 0;
-  int column = 0;
-
-  std::string ToString() const;  // "ADDR:PORT"
+// Where datagrams of a group come in.
+struct RelayIngress {
+  ConfiguredAddress address;      // one of this host, or a multicast group to join
+  std::string interface;          // where that is joined; empty: the kernel chooses
+  std::vector<IpAddress> from{};  // the only sources; empty: any
 };
 
 struct RelayGroup {
   std::string name;
-  ConfiguredAddress ingress;
-  ConfiguredAddress source;  // all zero: any address, any port
+  std::vector<RelayIngress> ingresses;
+  ConfiguredAddress source;  // not given: any address, any port
   std::optional<uint8_t> ttl;
   std::optional<uint8_t> tos;
+  std::optional<bool> dont_fragment;
   std::vector<ConfiguredAddress> members;
+
+  // The family of the socket that sends: AF_INET, or AF_INET6 that sends IPv4, too.
+  int egress_family() const;
 };
 
 struct RelayConfig {

@@ -4,6 +4,8 @@
 
 #include <absl/status/statusor.h>
 
+#include <vector>
+
 #include "tools/file_descriptor.h"
 #include "tools/groupcastd/config.h"
 
@@ -11,17 +13,19 @@ namespace groupcast {
 
 // What one group receives and sends with.
 struct GroupSockets {
-  FileDescriptor ingress;
-  FileDescriptor own_egress;  // invalid where the group sends from its ingress address
-  int receive_buffer_bytes = 0;
+  std::vector<FileDescriptor> ingresses;  // in the order of the configuration
+  FileDescriptor own_egress;              // invalid where the group sends from an ingress address
+  int shared_egress = -1;                 // the socket of that ingress
+  int receive_buffer_bytes = 0;           // of each ingress
 
-  int egress() const { return own_egress.valid() ? own_egress.get() : ingress.get(); }
+  int egress() const { return own_egress.valid() ? own_egress.get() : shared_egress; }
 };
 
-// What the ingress socket asks for.
+// What an ingress socket asks for.
 inline constexpr int kReceiveBufferBytes = 16 << 20;
 
-// Opens and binds both. The message names the place in the file, the address and what to do.
+// Opens and binds all, and joins multicast groups. The message names the place in the file, the
+// address and what to do.
 absl::StatusOr<GroupSockets> OpenGroupSockets(const RelayConfig& config, const RelayGroup& group);
 
 // Datagrams that a socket's own buffer lost since it was opened (modulo 2^32).

@@ -21,21 +21,28 @@ struct Edge {
 };
 
 std::vector<Edge> FindEdges(const std::vector<RelayGroup>& groups,
-                            const std::function<bool(in_addr)>& is_local) {
-  std::multimap<in_port_t, size_t> by_port;
+                            const std::function<bool(const ConfiguredAddress&)>& is_local) {
+  struct Ingress {
+    size_t group;
+    const ConfiguredAddress* address;
+  };
+  std::multimap<uint16_t, Ingress> by_port;
   for (size_t i = 0; i < groups.size(); i++) {
-    by_port.emplace(groups[i].ingress.address.sin_port, i);
+    for (const RelayIngress& ingress : groups[i].ingresses) {
+      by_port.emplace(ingress.address.udp_port, Ingress{i, &ingress.address});
+    }
   }
   std::vector<Edge> edges;
   for (size_t i = 0; i < groups.size(); i++) {
     for (const ConfiguredAddress& member : groups[i].members) {
-      const auto [first, last] = by_port.equal_range(member.address.sin_port);
+      const auto [first, last] = by_port.equal_range(member.udp_port);
       for (auto other = first; other != last; ++other) {
-        const in_addr ingress = groups[other->second].ingress.address.sin_addr;
-        const in_addr to = member.address.sin_addr;
-        const bool reaches =
-            ingress.s_addr == to.s_addr || (ingress.s_addr == INADDR_ANY && is_local(to));
-        if (reaches) edges.push_back({i, other->second, &member});
+        const ConfiguredAddress& ingress = *other->second.address;
+        const bool every =
+            ingress.address.IsUnspecified() && ingress.address.IsIpv4() == member.address.IsIpv4();
+        if (ingress == member || (every && is_local(member))) {
+          edges.push_back({i, other->second.group, &member});
+        }
       }
     }
   }
@@ -59,7 +66,7 @@ bool Reaches(size_t from, size_t to, const std::multimap<size_t, size_t>& next) 
 }  // namespace
 
 std::vector<Loop> FindLoops(const std::vector<RelayGroup>& groups,
-                            const std::function<bool(in_addr)>& is_local) {
+                            const std::function<bool(const ConfiguredAddress&)>& is_local) {
   const std::vector<Edge> edges = FindEdges(groups, is_local);
   std::multimap<size_t, size_t> next;
   for (const Edge& edge : edges) next.emplace(edge.from, edge.to);
@@ -76,12 +83,13 @@ std::vector<Loop> FindLoops(const std::vector<RelayGroup>& groups,
   return loops;
 }
 
-bool IsLocalAddress(in_addr address) {
-  const FileDescriptor probe(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  sockaddr_in local{};
-  local.sin_family = AF_INET;
-  local.sin_addr = address;
-  return bind(probe.get(), reinterpret_cast<const sockaddr*>(&local), sizeof(local)) == 0;
+bool IsLocalAddress(const ConfiguredAddress& address) {
+  const int family = address.address.IsIpv4() ? AF_INET : AF_INET6;
+  ConfiguredAddress probed = address;
+  probed.udp_port = 0;
+  const absl::StatusOr<SocketAddress> local = ToSocketAddress(probed, family);
+  const FileDescriptor probe(socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  return local.ok() && bind(probe.get(), local->get(), local->length) == 0;
 }
 
 }  // namespace groupcast

@@ -2,8 +2,6 @@
 // Copyright (c) 2026 the Groupcast authors
 #pragma once
 
-#include <netinet/in.h>
-
 #include <functional>
 #include <string>
 #include <vector>
@@ -20,11 +18,11 @@ struct Loop {
 };
 
 // `is_local`: whether an address is one of this host's. Asked only of members whose port is that of
-// an ingress on every address (0.0.0.0).
+// an ingress on every address (0.0.0.0, [::]).
 std::vector<Loop> FindLoops(const std::vector<RelayGroup>& groups,
-                            const std::function<bool(in_addr)>& is_local);
+                            const std::function<bool(const ConfiguredAddress&)>& is_local);
 
 // Whether this host has the address.
-bool IsLocalAddress(in_addr address);
+bool IsLocalAddress(const ConfiguredAddress& address);
 
 }  // namespace groupcast

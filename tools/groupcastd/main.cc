@@ -63,11 +63,14 @@ void RaiseOpenFiles() {
 void Reload(const std::string& path, Relay& relay) {
   sd_notify(0, "RELOADING=1");
   RelayConfig config;
-  std::string errors = ConfigurationErrors(path, config);
-  if (errors.empty()) errors = std::string(relay.ChangeMembers(std::move(config)).message());
+  const std::string errors = ConfigurationErrors(path, config);
+  absl::Status taken = absl::InvalidArgumentError(errors);
+  if (errors.empty()) taken = relay.ChangeMembers(std::move(config));
   sd_notify(0, "READY=1");
-  if (!errors.empty()) {
-    Complain(errors + "\ngroupcastd: " + path + " is not taken; the members stay as they were");
+  if (!taken.ok()) {
+    const bool in_part = absl::IsResourceExhausted(taken);
+    Complain(std::string(taken.message()) + "\ngroupcastd: " + path +
+             (in_part ? " is taken in part" : " is not taken; the members stay as they were"));
     return;
   }
   WriteUnlessBlocked(stdout,

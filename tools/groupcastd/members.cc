@@ -3,6 +3,7 @@
 #include "tools/groupcastd/members.h"
 
 #include <absl/strings/str_cat.h>
+#include <absl/strings/str_join.h>
 
 #include <algorithm>
 #include <optional>
@@ -23,30 +24,59 @@ std::string At(const RelayConfig& config, const ConfiguredAddress& place) {
 }
 
 std::string Text(const ConfiguredAddress& address) {
-  return address.line != 0 ? absl::StrCat("'", address.ToString(), "'") : "not given";
+  return address.given() ? absl::StrCat("'", address.ToString(), "'") : "not given";
+}
+
+std::string Text(const std::vector<RelayIngress>& ingresses) {
+  return absl::StrJoin(ingresses, ", ", [](std::string* out, const RelayIngress& one) {
+    absl::StrAppend(out, Text(one.address));
+    if (!one.interface.empty()) absl::StrAppend(out, " on ", one.interface);
+    for (const IpAddress& from : one.from) absl::StrAppend(out, " from ", ToString(from));
+  });
 }
 
 std::string Text(const std::optional<uint8_t>& value) {
   return value ? absl::StrCat(*value) : "not given";
 }
 
+std::string Text(const std::optional<bool>& value) {
+  return !value ? "not given" : *value ? "true" : "false";
+}
+
 }  // namespace
 
-std::vector<Recipient> MembersOf(const RelayGroup& group) {
+absl::StatusOr<std::vector<Recipient>> MembersOf(const RelayConfig& config,
+                                                 const RelayGroup& group) {
   std::vector<Recipient> members;
   members.reserve(group.members.size());
+  std::vector<std::string> missing;
   for (const ConfiguredAddress& member : group.members) {
-    members.emplace_back(member.address, static_cast<uint64_t>(member.line));
+    const auto tag = static_cast<uint64_t>(member.line);
+    const int family = member.address.IsIpv4() ? AF_INET : AF_INET6;
+    const absl::StatusOr<SocketAddress> to = ToSocketAddress(member, family);
+    if (!to.ok()) {
+      missing.push_back(absl::StrCat(At(config, member), "members: '", member.ToString(),
+                                     "': ", to.status().message()));
+    } else if (family == AF_INET) {
+      members.emplace_back(reinterpret_cast<const sockaddr_in&>(to->bytes), tag);
+    } else {
+      members.emplace_back(reinterpret_cast<const sockaddr_in6&>(to->bytes), tag);
+    }
   }
+  if (!missing.empty()) return absl::NotFoundError(absl::StrJoin(missing, "\n"));
   return members;
 }
 
-absl::StatusOr<Group> RegisterMembers(const GroupSockets& sockets, const RelayGroup& group) {
+absl::StatusOr<Group> RegisterMembers(const RelayConfig& config, const RelayGroup& group,
+                                      const GroupSockets& sockets) {
+  const absl::StatusOr<std::vector<Recipient>> members = MembersOf(config, group);
+  if (!members.ok()) return members.status();
   absl::StatusOr<Group> registered = Group::Create(sockets.egress());
-  if (!registered.ok()) return registered.status();
-  const absl::StatusOr<uint64_t> added = registered->Add(MembersOf(group));
-  if (!added.ok()) return added.status();
-  return registered;
+  absl::Status status = registered.status();
+  if (status.ok()) status = registered->Add(*members).status();
+  if (status.ok()) return registered;
+  return absl::Status(status.code(), absl::StrCat(At(config, group.ingresses.front().address),
+                                                  "group '", group.name, "': ", status.message()));
 }
 
 std::vector<std::string> LoopsOnThisHost(const RelayConfig& config) {
@@ -62,21 +92,27 @@ std::vector<std::string> FixedDifferences(const RelayConfig& running, const Rela
   const auto differs = [&](const RelayGroup& group, const char* key, const std::string& was,
                            const std::string& is) {
     if (was == is) return;
-    lines.push_back(absl::StrCat(At(wanted, group.ingress), key, ": ", is, " in group '",
-                                 group.name, "', but ", was,
+    lines.push_back(absl::StrCat(At(wanted, group.ingresses.front().address), key, ": ", is,
+                                 " in group '", group.name, "', but ", was,
                                  " when it was started; restart for that"));
   };
   for (const RelayGroup& group : wanted.groups) {
     const RelayGroup* was = FindGroup(running, group.name);
     if (was == nullptr) {
-      lines.push_back(absl::StrCat(At(wanted, group.ingress), "groups: '", group.name,
-                                   "' is a new group; restart for that"));
+      lines.push_back(absl::StrCat(At(wanted, group.ingresses.front().address), "groups: '",
+                                   group.name, "' is a new group; restart for that"));
       continue;
     }
-    differs(group, "ingress", Text(was->ingress), Text(group.ingress));
+    differs(group, "ingress", Text(was->ingresses), Text(group.ingresses));
     differs(group, "source", Text(was->source), Text(group.source));
     differs(group, "ttl", Text(was->ttl), Text(group.ttl));
     differs(group, "tos", Text(was->tos), Text(group.tos));
+    differs(group, "dont_fragment", Text(was->dont_fragment), Text(group.dont_fragment));
+    if (was->egress_family() == AF_INET && group.egress_family() == AF_INET6) {
+      lines.push_back(absl::StrCat(At(wanted, group.ingresses.front().address), "members: group '",
+                                   group.name,
+                                   "' had none of IPv6 when it was started; restart for that"));
+    }
   }
   for (const RelayGroup& group : running.groups) {
     if (FindGroup(wanted, group.name) != nullptr) continue;

@@ -14,11 +14,14 @@
 
 namespace groupcast {
 
-// The members as recipients, each with its line in the file as tag.
-std::vector<Recipient> MembersOf(const RelayGroup& group);
+// The members as recipients, each with its line in the file as tag. kNotFound names the interfaces
+// that this host does not have.
+absl::StatusOr<std::vector<Recipient>> MembersOf(const RelayConfig& config,
+                                                 const RelayGroup& group);
 
-// They as a group that sends from the socket.
-absl::StatusOr<Group> RegisterMembers(const GroupSockets& sockets, const RelayGroup& group);
+// They as a group that sends from the socket. The message has a line for each thing that is wrong.
+absl::StatusOr<Group> RegisterMembers(const RelayConfig& config, const RelayGroup& group,
+                                      const GroupSockets& sockets);
 
 // As the configuration's own check for loops, with what only this host knows: a line for each.
 std::vector<std::string> LoopsOnThisHost(const RelayConfig& config);

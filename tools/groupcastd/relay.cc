@@ -60,11 +60,13 @@ Relay::Relay(RelayConfig config)
     : config_(std::move(config)),
       buffer_(kBatch * kMaxDatagramBytes),
       iovecs_(kBatch),
-      messages_(kBatch) {
+      messages_(kBatch),
+      senders_(kBatch) {
   for (size_t i = 0; i < kBatch; ++i) {
     iovecs_[i] = {&buffer_[i * kMaxDatagramBytes], kMaxDatagramBytes};
     messages_[i].msg_hdr.msg_iov = &iovecs_[i];
     messages_[i].msg_hdr.msg_iovlen = 1;
+    messages_[i].msg_hdr.msg_name = &senders_[i];
   }
 }
 
@@ -80,16 +82,20 @@ absl::StatusOr<std::unique_ptr<Relay>> Relay::Open(RelayConfig given) {
       continue;
     }
     smallest_buffer_bytes = std::min(smallest_buffer_bytes, sockets->receive_buffer_bytes);
-    absl::StatusOr<Group> recipients = RegisterMembers(*sockets, group_config);
+    absl::StatusOr<Group> recipients = RegisterMembers(config, group_config, *sockets);
     if (!recipients.ok()) {
-      errors.push_back(absl::StrCat(config.path, ":", group_config.ingress.line, ":",
-                                    group_config.ingress.column, ": group '", group_config.name,
-                                    "': ", recipients.status().message()));
+      errors.emplace_back(recipients.status().message());
       continue;
     }
-    relay->groups_.push_back({.name = group_config.name,
-                              .sockets = *std::move(sockets),
-                              .recipients = *std::move(recipients)});
+    relay->groups_.push_back(
+        std::make_unique<RelayedGroup>(RelayedGroup{.name = group_config.name,
+                                                    .sockets = *std::move(sockets),
+                                                    .recipients = *std::move(recipients)}));
+    RelayedGroup* group = relay->groups_.back().get();
+    for (size_t i = 0; i < group_config.ingresses.size(); i++) {
+      relay->ingresses_.push_back(
+          {group, group->sockets.ingresses[i].get(), group_config.ingresses[i].from});
+    }
   }
   for (std::string& loop : LoopsOnThisHost(config)) errors.push_back(std::move(loop));
   if (!errors.empty()) return absl::UnavailableError(absl::StrJoin(errors, "\n"));
@@ -105,11 +111,11 @@ absl::StatusOr<std::unique_ptr<Relay>> Relay::Open(RelayConfig given) {
 absl::Status Relay::Run(int stop, double stats_period_s) {
   const FileDescriptor epoll(epoll_create1(EPOLL_CLOEXEC));
   if (!epoll.valid()) return absl::ErrnoToStatus(errno, "epoll");
-  const uint64_t stop_id = groups_.size();
+  const uint64_t stop_id = ingresses_.size();
   const uint64_t timer_id = stop_id + 1;
   if (absl::Status status = Watch(epoll.get(), stop, stop_id); !status.ok()) return status;
-  for (size_t i = 0; i < groups_.size(); ++i) {
-    const int ingress = groups_[i].sockets.ingress.get();
+  for (size_t i = 0; i < ingresses_.size(); ++i) {
+    const int ingress = ingresses_[i].socket;
     if (absl::Status status = Watch(epoll.get(), ingress, i); !status.ok()) return status;
   }
   FileDescriptor timer;
@@ -133,8 +139,8 @@ absl::Status Relay::Run(int stop, double stats_period_s) {
       Drain();
       return absl::OkStatus();
     }
-    if (id < groups_.size()) {
-      ReceiveBatch(groups_[id]);
+    if (id < ingresses_.size()) {
+      ReceiveBatch(ingresses_[id]);
       continue;
     }
     uint64_t expirations;
@@ -148,13 +154,20 @@ absl::Status Relay::Run(int stop, double stats_period_s) {
 absl::Status Relay::ChangeMembers(RelayConfig config) {
   std::vector<std::string> errors = FixedDifferences(config_, config);
   for (std::string& loop : LoopsOnThisHost(config)) errors.push_back(std::move(loop));
+  std::map<std::string, std::vector<Recipient>> members;
+  for (const RelayGroup& wanted : config.groups) {
+    absl::StatusOr<std::vector<Recipient>> found = MembersOf(config, wanted);
+    if (!found.ok()) errors.emplace_back(found.status().message());
+    if (found.ok()) members[wanted.name] = *std::move(found);
+  }
   if (!errors.empty()) return absl::FailedPreconditionError(absl::StrJoin(errors, "\n"));
   for (const RelayGroup& wanted : config.groups) {
-    const auto group = std::ranges::find(groups_, wanted.name, &RelayedGroup::name);
-    const absl::StatusOr<uint64_t> changed = group->recipients.Replace(MembersOf(wanted));
+    const auto group = std::ranges::find_if(
+        groups_, [&](const auto& running) { return running->name == wanted.name; });
+    const absl::StatusOr<uint64_t> changed = (*group)->recipients.Replace(members[wanted.name]);
     if (changed.ok()) continue;
-    errors.push_back(absl::StrCat(config.path, ":", wanted.ingress.line, ":", wanted.ingress.column,
-                                  ": group '", wanted.name, "': ", changed.status().message()));
+    errors.push_back(
+        absl::StrCat(config.path, ": group '", wanted.name, "': ", changed.status().message()));
   }
   config_.groups = std::move(config.groups);
   if (!errors.empty()) return absl::ResourceExhaustedError(absl::StrJoin(errors, "\n"));
@@ -163,21 +176,21 @@ absl::Status Relay::ChangeMembers(RelayConfig config) {
 
 size_t Relay::members() const {
   size_t members = 0;
-  for (const RelayedGroup& group : groups_) members += group.recipients.size();
+  for (const auto& group : groups_) members += group->recipients.size();
   return members;
 }
 
 void Relay::Drain() {
   const double deadline_s = Now() + kDrainS;
-  for (RelayedGroup& group : groups_) {
-    while (Now() < deadline_s && ReceiveBatch(group) == BatchOf(group)) {
+  for (const Ingress& ingress : ingresses_) {
+    while (Now() < deadline_s && ReceiveBatch(ingress) == BatchOf(*ingress.group)) {
     }
   }
   const double discarded_s = Now() + kDiscardS;
-  for (RelayedGroup& group : groups_) {
+  for (const Ingress& ingress : ingresses_) {
     for (int left = 1; left > 0 && Now() < discarded_s;) {
-      left = Receive(group, kBatch);
-      if (left > 0) group.unsent += static_cast<uint64_t>(left);
+      left = Receive(ingress, kBatch);
+      if (left > 0) ingress.group->unsent += static_cast<uint64_t>(left);
     }
   }
 }
@@ -187,15 +200,27 @@ size_t Relay::BatchOf(const RelayedGroup& group) const {
   return std::clamp<size_t>(kMostPerTurn / members, 1, kBatch);
 }
 
-int Relay::Receive(RelayedGroup& group, size_t most) {
-  return recvmmsg(group.sockets.ingress.get(), messages_.data(), static_cast<unsigned>(most),
-                  MSG_DONTWAIT, nullptr);
+int Relay::Receive(const Ingress& ingress, size_t most) {
+  for (size_t i = 0; i < most; i++) messages_[i].msg_hdr.msg_namelen = sizeof(senders_[i]);
+  return recvmmsg(ingress.socket, messages_.data(), static_cast<unsigned>(most), MSG_DONTWAIT,
+                  nullptr);
 }
 
-size_t Relay::ReceiveBatch(RelayedGroup& group) {
-  const int received = Receive(group, BatchOf(group));
+bool Relay::IsFrom(const Ingress& ingress, size_t message) const {
+  IpAddress sender;
+  return FromSocketAddress(senders_[message], &sender) &&
+         std::ranges::find(ingress.from, sender) != ingress.from.end();
+}
+
+size_t Relay::ReceiveBatch(const Ingress& ingress) {
+  RelayedGroup& group = *ingress.group;
+  const int received = Receive(ingress, BatchOf(group));
   for (int i = 0; i < received; ++i) {
     const auto index = static_cast<size_t>(i);
+    if (!ingress.from.empty() && !IsFrom(ingress, index)) {
+      ++group.filtered;
+      continue;
+    }
     Send(group, iovecs_[index].iov_base, messages_[index].msg_len);
   }
   return received > 0 ? static_cast<size_t>(received) : 0;

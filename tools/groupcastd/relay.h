@@ -48,10 +48,17 @@ class Relay {
     uint64_t bytes_in = 0;
     uint64_t datagrams_out = 0;
     uint64_t errors = 0;
-    uint64_t unsent = 0;        // received when it stopped or without memory, and sent to nobody
-    uint64_t overflow = 0;      // lost in the ingress socket's buffer
-    uint32_t last_dropped = 0;  // as DroppedDatagrams() said
+    uint64_t unsent = 0;    // received when it stopped or without memory, and sent to nobody
+    uint64_t filtered = 0;  // from a source that is none of the ingress's
+    uint64_t overflow = 0;  // lost in the ingress sockets' buffers
     std::map<int, uint64_t> errors_by_errno = {};
+  };
+
+  struct Ingress {
+    RelayedGroup* group;
+    int socket;
+    std::vector<IpAddress> from;  // the only sources; empty: any
+    uint32_t last_dropped = 0;    // as DroppedDatagrams() said
   };
 
   struct Totals {
@@ -59,14 +66,16 @@ class Relay {
     uint64_t out = 0;
     uint64_t errors = 0;
     uint64_t unsent = 0;
+    uint64_t filtered = 0;
     uint64_t overflow = 0;
   };
 
   explicit Relay(RelayConfig config);
 
   size_t BatchOf(const RelayedGroup& group) const;
-  int Receive(RelayedGroup& group, size_t most);
-  size_t ReceiveBatch(RelayedGroup& group);  // how many datagrams
+  int Receive(const Ingress& ingress, size_t most);
+  size_t ReceiveBatch(const Ingress& ingress);  // how many datagrams
+  bool IsFrom(const Ingress& ingress, size_t message) const;
   void Drain();
   void Send(RelayedGroup& group, const void* payload, size_t length_bytes);
   void CountErrors(RelayedGroup& group, absl::Span<const MemberError> errors);
@@ -74,10 +83,12 @@ class Relay {
   void WriteStatistics(double elapsed_s);
 
   RelayConfig config_;  // its groups are ChangeMembers()'s while Run() relays
-  std::vector<RelayedGroup> groups_;
+  std::vector<std::unique_ptr<RelayedGroup>> groups_;
+  std::vector<Ingress> ingresses_;
   std::vector<char> buffer_;
   std::vector<iovec> iovecs_;
   std::vector<mmsghdr> messages_;
+  std::vector<sockaddr_storage> senders_;
   std::vector<MemberError> errors_;  // of one send
   Totals last_;                      // at the last line of statistics
 };

@@ -39,15 +39,18 @@ void Relay::CountErrors(RelayedGroup& group, absl::Span<const MemberError> error
 
 Relay::Totals Relay::Sum() {
   Totals sum;
-  for (RelayedGroup& group : groups_) {
-    const uint32_t dropped = DroppedDatagrams(group.sockets.ingress.get());
-    group.overflow += dropped - group.last_dropped;  // modulo 2^32
-    group.last_dropped = dropped;
-    sum.in += group.datagrams_in;
-    sum.out += group.datagrams_out;
-    sum.errors += group.errors;
-    sum.unsent += group.unsent;
-    sum.overflow += group.overflow;
+  for (Ingress& ingress : ingresses_) {
+    const uint32_t dropped = DroppedDatagrams(ingress.socket);
+    ingress.group->overflow += dropped - ingress.last_dropped;  // modulo 2^32
+    ingress.last_dropped = dropped;
+  }
+  for (const auto& group : groups_) {
+    sum.in += group->datagrams_in;
+    sum.out += group->datagrams_out;
+    sum.errors += group->errors;
+    sum.unsent += group->unsent;
+    sum.filtered += group->filtered;
+    sum.overflow += group->overflow;
   }
   return sum;
 }
@@ -70,24 +73,26 @@ void Relay::WriteStatistics(double elapsed_s) {
 
 void Relay::WriteSummary() {
   const Totals total = Sum();
-  for (const RelayedGroup& group : groups_) {
+  for (const auto& relayed : groups_) {
+    const RelayedGroup& group = *relayed;
     const std::string kinds =
         absl::StrJoin(group.errors_by_errno, ",", [](std::string* out, const auto& kind) {
           absl::StrAppend(out, ErrnoName(kind.first), ":", kind.second);
         });
     WriteUnlessBlocked(
-        stdout, absl::StrFormat(
-                    "groupcastd: summary group=%s in=%d out=%d errors=%d overflow=%d unsent=%d "
-                    "bytes=%d errnos=%s\n",
-                    group.name, group.datagrams_in, group.datagrams_out, group.errors,
-                    group.overflow, group.unsent, group.bytes_in, kinds.empty() ? "none" : kinds));
+        stdout,
+        absl::StrFormat("groupcastd: summary group=%s in=%d out=%d errors=%d overflow=%d unsent=%d "
+                        "filtered=%d bytes=%d errnos=%s\n",
+                        group.name, group.datagrams_in, group.datagrams_out, group.errors,
+                        group.overflow, group.unsent, group.filtered, group.bytes_in,
+                        kinds.empty() ? "none" : kinds));
   }
   WriteUnlessBlocked(
       stdout, absl::StrFormat("groupcastd: summary total in=%d out=%d engine_packets=%d kernel=%d "
-                              "errors=%d overflow=%d unsent=%d\n",
+                              "errors=%d overflow=%d unsent=%d filtered=%d\n",
                               total.in, total.out, groupcast_counter_value("packets"),
                               groupcast_counter_value("kernel_recipients"), total.errors,
-                              total.overflow, total.unsent));
+                              total.overflow, total.unsent, total.filtered));
 }
 
 }  // namespace groupcast

@@ -1,0 +1,96 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 the Groupcast authors
+"""relay_ingress.py COUNT PORT... -- SOURCE>INGRESS...
+
+Sends COUNT datagrams from each source to each ingress, and prints what came to the UDP ports until
+nothing more came for a second: "PORT from SOURCE at N addresses: N datagrams, N different, ttl N, tos
+N". The datagrams of one source are its name and a number.
+"""
+import collections
+import ipaddress
+import socket
+import struct
+import sys
+import threading
+import time
+
+
+def endpoint(text):
+    host, udp_port = text.rsplit(':', 1)
+    return host.strip('[]'), int(udp_port)
+
+
+def send(source, ingress, count):
+    family = socket.AF_INET6 if ':' in source[0] else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as sd:
+        sd.bind(source)
+        for i in range(count):
+            sd.sendto(f'{source[0]} {i}'.encode() + bytes(600), ingress)
+            time.sleep(0.001)
+
+
+def receiver(udp_port):
+    sd = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    so_rcvbufforce = 33
+    sd.setsockopt(socket.SOL_SOCKET, so_rcvbufforce, 1 << 26)
+    sd.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+    for option in (socket.IPV6_RECVPKTINFO, socket.IPV6_RECVHOPLIMIT, socket.IPV6_RECVTCLASS):
+        sd.setsockopt(socket.IPPROTO_IPV6, option, 1)
+    ip_pktinfo = 8
+    ip_recvttl = 12
+    for option in (ip_pktinfo, ip_recvttl, socket.IP_RECVTOS):
+        sd.setsockopt(socket.IPPROTO_IP, option, 1)
+    sd.bind(('::', udp_port))
+    sd.settimeout(1)
+    return sd
+
+
+def receive(udp_port, sd, came):
+    """came: (port, source): [set of (address, text), datagrams, ttls, toses]"""
+    while True:
+        try:
+            data, control, _, _ = sd.recvmsg(2000, 512)
+        except TimeoutError:
+            if sending.is_set():
+                continue
+            return
+        text = data.rstrip(bytes(1)).decode()
+        one = came[udp_port, text.split()[0]]
+        one['datagrams'] += 1
+        address = None
+        for level, kind, value in control:
+            if (level, kind) == (socket.IPPROTO_IPV6, socket.IPV6_PKTINFO):
+                mapped = ipaddress.IPv6Address(value[:16])
+                address = address or mapped.ipv4_mapped or mapped
+            elif (level, kind) == (socket.IPPROTO_IP, 8):
+                address = ipaddress.IPv4Address(value[8:12])
+            elif (level, kind) in ((socket.IPPROTO_IPV6, socket.IPV6_HOPLIMIT), (0, 2)):
+                one['ttl'].add(struct.unpack('i', value)[0])
+            elif (level, kind) == (socket.IPPROTO_IPV6, socket.IPV6_TCLASS):
+                one['tos'].add(struct.unpack('i', value)[0])
+            elif (level, kind) == (socket.IPPROTO_IP, socket.IP_TOS):
+                one['tos'].add(value[0])
+        one['different'].add((address, text))
+
+
+count = int(sys.argv[1])
+split = sys.argv.index('--')
+came = collections.defaultdict(
+    lambda: {'datagrams': 0, 'different': set(), 'ttl': set(), 'tos': set()})
+sending = threading.Event()
+sending.set()
+receivers = [(udp_port, receiver(udp_port)) for udp_port in map(int, sys.argv[2:split])]
+threads = [threading.Thread(target=receive, args=(*one, came)) for one in receivers]
+for thread in threads:
+    thread.start()
+for pair in sys.argv[split + 1:]:
+    source, ingress = map(endpoint, pair.split('>'))
+    send(source, ingress, count)
+sending.clear()
+for thread in threads:
+    thread.join()
+for (udp_port, source), one in sorted(came.items()):
+    addresses = {address for address, _ in one['different']}
+    print(f"{udp_port} from {source} at {len(addresses)} addresses: {one['datagrams']} datagrams, "
+          f"{len(one['different'])} different, ttl {sorted(one['ttl'])}, tos {sorted(one['tos'])}")

@@ -1,0 +1,86 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 the Groupcast authors
+#
+# relay_ingress_test.sh GROUPCASTD
+#
+# Where groupcastd receives: IPv4 and IPv6, several addresses for one group, multicast of any source
+# and of named ones, joined on the right interface; datagrams of other sources go nowhere.
+. "$(dirname "$0")/_init.sh"
+groupcastd=$1 sink=
+tests=$(dirname "$(realpath "$0")")
+. "$(dirname "$0")/_relay.sh"
+
+ip address add fd00:99::1/64 dev v0 nodad
+on_rx ip address add fd00:99::2/64 dev v1 nodad
+on_rx ip address add fd00:99::3/64 dev v1 nodad
+on_rx ip address add 10.99.0.3/16 dev v1
+on_rx ip route add local fd00:200::/64 dev v1
+ip route add fd00:200::/64 via fd00:99::2
+# Where multicast would go and come from without an interface's name.
+ip link add other0 type veth peer name other1
+ip link set other0 up
+ip link set other1 up
+ip route add 224.0.0.0/4 dev other0
+on_rx ip route add 224.0.0.0/4 dev v1
+on_rx ip -6 route add multicast ff00::/8 dev v1 table local
+
+cat >"$dir/relay.yaml" <<END
+ports: [{name: lan0, device: "net_af_packet0,iface=v0"}]
+memory: {hugepages: off}
+groups:
+  - name: both
+    ingress: ["[fd00:99::1]:5004", 10.99.0.1:5004]
+    ttl: 9
+    tos: 184
+    members:
+$(for i in {1..40}; do printf '      - "[fd00:200::%x]:5004"\n' "$i"; done)
+      - 10.200.0.1:5004
+  - name: any_source
+    ingress: {address: 239.1.2.3:6004, interface: v0}
+    members: [10.200.0.1:6004]
+  - name: one_source
+    ingress: {address: 232.1.2.3:6006, interface: v0, from: [10.99.0.2]}
+    members: [10.200.0.1:6006]
+  - name: one_source6
+    ingress: {address: "[ff35::1234]:6008", interface: v0, from: ["fd00:99::2"]}
+    members: ["[fd00:200::1]:6008"]
+  - name: filtered
+    ingress: {address: 10.99.0.1:6010, from: [10.99.0.2]}
+    members: [10.200.0.1:6010]
+END
+on_rx tcpdump -n -l -vv -i v1 'igmp or ip6' >"$dir/joined.log" 2>"$dir/tcpdump.err" &
+capture=$!
+wait_for_line "$dir/tcpdump.err" 'listening on'
+start_relay 5 45
+wait_for_line "$dir/joined.log" 'gaddr 239.1.2.3 to_ex { }'
+wait_for_line "$dir/joined.log" 'gaddr 232.1.2.3 allow { 10.99.0.2 }'
+wait_for_line "$dir/joined.log" 'gaddr ff35::1234 allow { fd00:99::2 }'
+kill $capture
+
+on_rx python3 "$tests/relay_ingress.py" 100 5004 6004 6006 6008 6010 -- \
+  '[fd00:99::2]:9000>[fd00:99::1]:5004' '10.99.0.2:9001>10.99.0.1:5004' \
+  '10.99.0.2:9002>239.1.2.3:6004' '10.99.0.3:9002>239.1.2.3:6004' \
+  '10.99.0.2:9003>232.1.2.3:6006' '10.99.0.3:9003>232.1.2.3:6006' \
+  '[fd00:99::2]:9004>[ff35::1234]:6008' '[fd00:99::3]:9004>[ff35::1234]:6008' \
+  '10.99.0.2:9005>10.99.0.1:6010' '10.99.0.3:9005>10.99.0.1:6010' >"$dir/came" 2>"$dir/came.err" ||
+  fail "receiving" "$dir/came.err"
+diff - "$dir/came" <<END || fail "what came"
+5004 from 10.99.0.2 at 41 addresses: 4100 datagrams, 4100 different, ttl [9], tos [184]
+5004 from fd00:99::2 at 41 addresses: 4100 datagrams, 4100 different, ttl [9], tos [184]
+6004 from 10.99.0.2 at 1 addresses: 100 datagrams, 100 different, ttl [64], tos [0]
+6004 from 10.99.0.3 at 1 addresses: 100 datagrams, 100 different, ttl [64], tos [0]
+6006 from 10.99.0.2 at 1 addresses: 100 datagrams, 100 different, ttl [64], tos [0]
+6008 from fd00:99::2 at 1 addresses: 100 datagrams, 100 different, ttl [64], tos [0]
+6010 from 10.99.0.2 at 1 addresses: 100 datagrams, 100 different, ttl [64], tos [0]
+END
+
+kill -TERM $relay
+wait $relay || fail "groupcastd ends with $?" "$dir/relay.err"
+expect "both families" "$dir/relay.out" '^groupcastd: summary group=both' in=200 out=8200 errors=0
+expect "other sources" "$dir/relay.out" '^groupcastd: summary group=filtered' in=100 filtered=100
+# The kernel itself keeps other sources from a socket that joined for some.
+expect "other sources of multicast" "$dir/relay.out" '^groupcastd: summary group=one_source6' \
+  in=100 filtered=0
+expect "by the engine" "$dir/relay.out" '^groupcastd: summary total' kernel=0 errors=0 filtered=100
+finish
