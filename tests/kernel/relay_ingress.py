@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 the Groupcast authors
-"""relay_ingress.py COUNT PORT... -- SOURCE>INGRESS...
+"""relay_ingress.py COUNT PORT... -- [FORM=]SOURCE>INGRESS...
 
-Sends COUNT datagrams from each source to each ingress, and prints what came to the UDP ports until
-nothing more came for a second: "PORT from SOURCE at N addresses: N datagrams, N different, ttl N, tos
-N". The datagrams of one source are its name and a number.
+Sends COUNT datagrams of 600 bytes (FORM `large`: of 3000; `segments`: by UDP_SEGMENT, ten a call)
+from each source to each ingress, one pair after the other, from a connected socket. Prints what came
+to the UDP ports until nothing more came for a second: "PORT from SOURCE at N addresses: N datagrams,
+N different, ttl N, tos N". The datagrams of one source are its name and a number.
 """
 import collections
 import ipaddress
+import os
 import socket
 import struct
 import sys
@@ -21,13 +23,25 @@ def endpoint(text):
     return host.strip('[]'), int(udp_port)
 
 
-def send(source, ingress, count):
+def send(source, ingress, count, form):
     family = socket.AF_INET6 if ':' in source[0] else socket.AF_INET
+    length = 3000 if form == 'large' else 600
+    texts = [f'{source[0]} {i}'.encode().ljust(length, bytes(1)) for i in range(count)]
     with socket.socket(family, socket.SOCK_DGRAM) as sd:
         sd.bind(source)
-        for i in range(count):
-            sd.sendto(f'{source[0]} {i}'.encode() + bytes(600), ingress)
+        # A connected socket is told of an ICMP port unreachable by its next call.
+        sd.connect(ingress)
+        if form == 'segments':
+            udp_segment = 103
+            sd.setsockopt(socket.IPPROTO_UDP, udp_segment, length)
+            texts = [b''.join(texts[i:i + 10]) for i in range(0, count, 10)]
+        for text in texts:
+            sd.send(text)
             time.sleep(0.001)
+        time.sleep(0.05)
+        error = sd.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if error:
+            sys.exit(f'{source} to {ingress}: {os.strerror(error)}')
 
 
 def receiver(udp_port):
@@ -50,7 +64,7 @@ def receive(udp_port, sd, came):
     """came: (port, source): [set of (address, text), datagrams, ttls, toses]"""
     while True:
         try:
-            data, control, _, _ = sd.recvmsg(2000, 512)
+            data, control, _, _ = sd.recvmsg(4000, 512)
         except TimeoutError:
             if sending.is_set():
                 continue
@@ -85,8 +99,9 @@ threads = [threading.Thread(target=receive, args=(*one, came)) for one in receiv
 for thread in threads:
     thread.start()
 for pair in sys.argv[split + 1:]:
-    source, ingress = map(endpoint, pair.split('>'))
-    send(source, ingress, count)
+    form, _, ends = pair.rpartition('=')
+    source, ingress = map(endpoint, ends.split('>'))
+    send(source, ingress, count, form)
 sending.clear()
 for thread in threads:
     thread.join()

@@ -4,8 +4,9 @@
 #
 # relay_ingress_test.sh GROUPCASTD
 #
-# Where groupcastd receives: IPv4 and IPv6, several addresses for one group, multicast of any source
-# and of named ones, joined on the right interface; datagrams of other sources go nowhere.
+# What groupcastd receives: IPv4 and IPv6, several addresses for one group, multicast of any source and
+# of named ones, joined on the right interface; datagrams of other sources go nowhere. Producers with
+# a connected socket, with UDP_SEGMENT, with datagrams longer than the MTU.
 . "$(dirname "$0")/_init.sh"
 groupcastd=$1 sink=
 tests=$(dirname "$(realpath "$0")")
@@ -48,22 +49,28 @@ $(for i in {1..40}; do printf '      - "[fd00:200::%x]:5004"\n' "$i"; done)
   - name: filtered
     ingress: {address: 10.99.0.1:6010, from: [10.99.0.2]}
     members: [10.200.0.1:6010]
+  - {name: segments, ingress: 10.99.0.1:6012, members: [10.200.0.1:6012]}
+  - {name: large, ingress: 10.99.0.1:6014, members: [10.200.0.1:6014]}
+  - {name: whole, ingress: 10.99.0.1:6016, members: [10.200.0.1:6016], dont_fragment: true}
+  - {name: pieces, ingress: 10.99.0.1:6018, members: [10.200.0.1:6018], dont_fragment: false}
 END
 on_rx tcpdump -n -l -vv -i v1 'igmp or ip6' >"$dir/joined.log" 2>"$dir/tcpdump.err" &
 capture=$!
 wait_for_line "$dir/tcpdump.err" 'listening on'
-start_relay 5 45
+start_relay 9 49
 wait_for_line "$dir/joined.log" 'gaddr 239.1.2.3 to_ex { }'
 wait_for_line "$dir/joined.log" 'gaddr 232.1.2.3 allow { 10.99.0.2 }'
 wait_for_line "$dir/joined.log" 'gaddr ff35::1234 allow { fd00:99::2 }'
 kill $capture
 
-on_rx python3 "$tests/relay_ingress.py" 100 5004 6004 6006 6008 6010 -- \
+on_rx python3 "$tests/relay_ingress.py" 100 5004 6004 6006 6008 6010 6012 6014 6016 6018 -- \
   '[fd00:99::2]:9000>[fd00:99::1]:5004' '10.99.0.2:9001>10.99.0.1:5004' \
   '10.99.0.2:9002>239.1.2.3:6004' '10.99.0.3:9002>239.1.2.3:6004' \
   '10.99.0.2:9003>232.1.2.3:6006' '10.99.0.3:9003>232.1.2.3:6006' \
   '[fd00:99::2]:9004>[ff35::1234]:6008' '[fd00:99::3]:9004>[ff35::1234]:6008' \
-  '10.99.0.2:9005>10.99.0.1:6010' '10.99.0.3:9005>10.99.0.1:6010' >"$dir/came" 2>"$dir/came.err" ||
+  '10.99.0.2:9005>10.99.0.1:6010' '10.99.0.3:9005>10.99.0.1:6010' \
+  'segments=10.99.0.2:9006>10.99.0.1:6012' 'large=10.99.0.2:9007>10.99.0.1:6014' \
+  'large=10.99.0.2:9008>10.99.0.1:6016' 'large=10.99.0.2:9009>10.99.0.1:6018' >"$dir/came" 2>"$dir/came.err" ||
   fail "receiving" "$dir/came.err"
 diff - "$dir/came" <<END || fail "what came"
 5004 from 10.99.0.2 at 41 addresses: 4100 datagrams, 4100 different, ttl [9], tos [184]
@@ -73,6 +80,9 @@ diff - "$dir/came" <<END || fail "what came"
 6006 from 10.99.0.2 at 1 addresses: 100 datagrams, 100 different, ttl [64], tos [0]
 6008 from fd00:99::2 at 1 addresses: 100 datagrams, 100 different, ttl [64], tos [0]
 6010 from 10.99.0.2 at 1 addresses: 100 datagrams, 100 different, ttl [64], tos [0]
+6012 from 10.99.0.2 at 1 addresses: 100 datagrams, 100 different, ttl [64], tos [0]
+6014 from 10.99.0.2 at 1 addresses: 100 datagrams, 100 different, ttl [64], tos [0]
+6018 from 10.99.0.2 at 1 addresses: 100 datagrams, 100 different, ttl [64], tos [0]
 END
 
 kill -TERM $relay
@@ -82,5 +92,10 @@ expect "other sources" "$dir/relay.out" '^groupcastd: summary group=filtered' in
 # The kernel itself keeps other sources from a socket that joined for some.
 expect "other sources of multicast" "$dir/relay.out" '^groupcastd: summary group=one_source6' \
   in=100 filtered=0
-expect "by the engine" "$dir/relay.out" '^groupcastd: summary total' kernel=0 errors=0 filtered=100
+expect "longer than the MTU" "$dir/relay.out" '^groupcastd: summary group=large' in=100 out=100 errors=0
+expect "which may not be fragmented" "$dir/relay.out" '^groupcastd: summary group=whole' \
+  in=100 out=0 errnos=EMSGSIZE:100
+# All but what is longer than the MTU.
+expect "by the engine" "$dir/relay.out" '^groupcastd: summary total' \
+  engine_packets=8800 kernel=300 errors=100 filtered=100
 finish
