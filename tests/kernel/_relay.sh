@@ -20,6 +20,7 @@ ip route add 10.200.0.0/16 via 10.99.0.2
 
 # "GROUPS MEMBERS": groupcastd on $dir/relay.yaml, once it is ready with so many.
 start_relay() {
+  rm -f "$dir/relay.out" "$dir/relay.err"
   "$groupcastd" "$dir/relay.yaml" >"$dir/relay.out" 2>"$dir/relay.err" &
   relay=$!
   wait_for_line "$dir/relay.out" "^groupcastd: ready groups=$1 members=$2\$"
@@ -29,6 +30,7 @@ start_relay() {
 start_sink() {
   local name=$1
   shift
+  rm -f "$dir/$name.log"
   on_rx "$sink" "$@" >"$dir/$name.log" 2>&1 &
   sinks[$name]=$!
   wait_for_line "$dir/$name.log" '^groupcast-sink: ready'

@@ -9,7 +9,7 @@
 groupcastd=$(realpath "$1") unit=$2 send=$3 sink=$4
 
 # With this build's program, since nothing is installed.
-sed "s|^ExecStart=[^ ]*|ExecStart=$groupcastd|" "$unit" >"$dir/groupcastd@name.service"
+sed "s|^\(Exec[a-zA-Z]*\)=[^ ]*/groupcastd |\1=$groupcastd |" "$unit" >"$dir/groupcastd@name.service"
 systemd-analyze verify --man=no "$dir/groupcastd@name.service" >"$dir/verify" 2>&1 &&
   [[ ! -s $dir/verify ]] || fail "systemd-analyze verify" "$dir/verify"
 grep -q "^ExecStart=/.*/groupcastd .* /etc/groupcast/%i.yaml$" "$unit" || fail "its command" "$unit"

@@ -29,6 +29,8 @@ def send(source, ingress, count, form):
     texts = [f'{source[0]} {i}'.encode().ljust(length, bytes(1)) for i in range(count)]
     with socket.socket(family, socket.SOCK_DGRAM) as sd:
         sd.bind(source)
+        if ingress[0].startswith('ff02:'):
+            sd.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, socket.if_nametoindex('v1'))
         # A connected socket is told of an ICMP port unreachable by its next call.
         sd.connect(ingress)
         if form == 'segments':
@@ -98,11 +100,13 @@ receivers = [(udp_port, receiver(udp_port)) for udp_port in map(int, sys.argv[2:
 threads = [threading.Thread(target=receive, args=(*one, came)) for one in receivers]
 for thread in threads:
     thread.start()
-for pair in sys.argv[split + 1:]:
-    form, _, ends = pair.rpartition('=')
-    source, ingress = map(endpoint, ends.split('>'))
-    send(source, ingress, count, form)
-sending.clear()
+try:
+    for pair in sys.argv[split + 1:]:
+        form, _, ends = pair.rpartition('=')
+        source, ingress = map(endpoint, ends.split('>'))
+        send(source, ingress, count, form)
+finally:
+    sending.clear()
 for thread in threads:
     thread.join()
 for (udp_port, source), one in sorted(came.items()):

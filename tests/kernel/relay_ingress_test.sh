@@ -46,6 +46,9 @@ $(for i in {1..40}; do printf '      - "[fd00:200::%x]:5004"\n' "$i"; done)
   - name: one_source6
     ingress: {address: "[ff35::1234]:6008", interface: v0, from: ["fd00:99::2"]}
     members: ["[fd00:200::1]:6008"]
+  - name: one_link
+    ingress: {address: "[ff02::1234]:6020", interface: v0}
+    members: [10.200.0.1:6020]
   - name: filtered
     ingress: {address: 10.99.0.1:6010, from: [10.99.0.2]}
     members: [10.200.0.1:6010]
@@ -57,19 +60,20 @@ END
 on_rx tcpdump -n -l -vv -i v1 'igmp or ip6' >"$dir/joined.log" 2>"$dir/tcpdump.err" &
 capture=$!
 wait_for_line "$dir/tcpdump.err" 'listening on'
-start_relay 9 49
+start_relay 10 50
 wait_for_line "$dir/joined.log" 'gaddr 239.1.2.3 to_ex { }'
 wait_for_line "$dir/joined.log" 'gaddr 232.1.2.3 allow { 10.99.0.2 }'
 wait_for_line "$dir/joined.log" 'gaddr ff35::1234 allow { fd00:99::2 }'
-kill $capture
+pkill -P $capture
 
-on_rx python3 "$tests/relay_ingress.py" 100 5004 6004 6006 6008 6010 6012 6014 6016 6018 -- \
+on_rx python3 "$tests/relay_ingress.py" 100 5004 6004 6006 6008 6010 6012 6014 6016 6018 6020 -- \
   '[fd00:99::2]:9000>[fd00:99::1]:5004' '10.99.0.2:9001>10.99.0.1:5004' \
   '10.99.0.2:9002>239.1.2.3:6004' '10.99.0.3:9002>239.1.2.3:6004' \
   '10.99.0.2:9003>232.1.2.3:6006' '10.99.0.3:9003>232.1.2.3:6006' \
   '[fd00:99::2]:9004>[ff35::1234]:6008' '[fd00:99::3]:9004>[ff35::1234]:6008' \
   '10.99.0.2:9005>10.99.0.1:6010' '10.99.0.3:9005>10.99.0.1:6010' \
   'segments=10.99.0.2:9006>10.99.0.1:6012' 'large=10.99.0.2:9007>10.99.0.1:6014' \
+  '[fd00:99::2]:9010>[ff02::1234]:6020' \
   'large=10.99.0.2:9008>10.99.0.1:6016' 'large=10.99.0.2:9009>10.99.0.1:6018' >"$dir/came" 2>"$dir/came.err" ||
   fail "receiving" "$dir/came.err"
 diff - "$dir/came" <<END || fail "what came"
@@ -83,6 +87,7 @@ diff - "$dir/came" <<END || fail "what came"
 6012 from 10.99.0.2 at 1 addresses: 100 datagrams, 100 different, ttl [64], tos [0]
 6014 from 10.99.0.2 at 1 addresses: 100 datagrams, 100 different, ttl [64], tos [0]
 6018 from 10.99.0.2 at 1 addresses: 100 datagrams, 100 different, ttl [64], tos [0]
+6020 from fd00:99::2 at 1 addresses: 100 datagrams, 100 different, ttl [64], tos [0]
 END
 
 kill -TERM $relay
@@ -97,5 +102,5 @@ expect "which may not be fragmented" "$dir/relay.out" '^groupcastd: summary grou
   in=100 out=0 errnos=EMSGSIZE:100
 # All but what is longer than the MTU.
 expect "by the engine" "$dir/relay.out" '^groupcastd: summary total' \
-  engine_packets=8800 kernel=300 errors=100 filtered=100
+  engine_packets=8900 kernel=300 errors=100 filtered=100
 finish

@@ -51,7 +51,7 @@ produce_ffmpeg() {
   on_rx ffmpeg -nostdin -hide_banner -loglevel error -re -f lavfi \
     -i testsrc2=size=320x240:rate=30 -frames:v $frames -c:v libx264 -preset veryfast \
     -tune zerolatency -g 15 -pix_fmt yuv420p -f rtp "rtp://$2?pkt_size=1316$3" \
-    >"$dir/$1.log" 2>&1 || fail "producer '$1'" "$dir/$1.log"
+    >"$dir/$1.log" 2>&1
 }
 for receiver in 1 2; do
   play_ffmpeg unicast $((4994 + 10 * receiver)) $receiver
@@ -66,14 +66,31 @@ for udp_port in 5004 5014 5104 5114 5204 5214; do
   fail "nobody plays at port $udp_port"
 done
 produce_ffmpeg unicast_producer 10.99.0.1:5004 '' &
-producing=$!
+unicast_producer=$!
 produce_ffmpeg multicast_producer 239.1.2.3:5104 '&localaddr=10.99.0.2&ttl=4' &
-producing+=" $!"
+multicast_producer=$!
 on_rx gst-launch-1.0 videotestsrc num-buffers=$frames is-live=true ! \
   video/x-raw,format=I420,width=320,height=240,framerate=30/1 ! jpegenc ! rtpjpegpay ! \
   udpsink host=232.1.2.3 port=5204 multicast-iface=v1 bind-address=10.99.0.2 sync=true \
   >"$dir/gst.log" 2>&1 || fail "GStreamer" "$dir/gst.log"
-wait $producing || fail "a producer"
+wait $unicast_producer || fail "ffmpeg to an address" "$dir/unicast_producer.log"
+wait $multicast_producer || fail "ffmpeg to a multicast group" "$dir/multicast_producer.log"
+# "NAME": how many frames that player has decoded.
+decoded() {
+  if [[ $1 == one_source* ]]; then
+    grep -c 'fakesink0: last-message = chain' "$dir/$1.log"
+  else
+    tr '\r' '\n' <"$dir/$1.log" | sed -n 's/^frame= *\([0-9]*\) .*/\1/p' | tail -n 1
+  fi
+}
+# ffmpeg tells the last ones when it ends.
+for name in "${!players[@]}"; do
+  for ((i = 0; i < 100; i++)); do
+    shown=$(decoded "$name")
+    ((${shown:-0} >= frames - 20)) && break
+    sleep 0.1
+  done
+done
 sleep 1
 # Children of the shells that entered the receivers' host.
 for name in "${!players[@]}"; do pkill -INT -P "${players[$name]}"; done
@@ -81,13 +98,9 @@ for name in "${!players[@]}"; do wait "${players[$name]}"; done
 pkill -P $capture
 wait $capture
 
-for receiver in 1 2; do
-  for name in unicast multicast; do
-    decoded=$(tr '\r' '\n' <"$dir/$name$receiver.log" | sed -n 's/^frame= *\([0-9]*\) .*/\1/p' | tail -n 1)
-    [[ $decoded == "$frames" ]] || fail "$name at $receiver: ${decoded:-no} frames" "$dir/$name$receiver.log"
-  done
-  decoded=$(grep -c 'fakesink0: last-message = chain' "$dir/one_source$receiver.log")
-  [[ $decoded == "$frames" ]] || fail "one source at $receiver: $decoded frames" "$dir/one_source$receiver.log"
+for name in "${!players[@]}"; do
+  [[ $(decoded "$name") == "$frames" ]] ||
+    fail "$name decoded $(decoded "$name") of $frames frames" "$dir/$name.log"
 done
 for case in 5004:10.99.0.1 5104:239.1.2.3 5204:232.1.2.3; do
   udp_port=${case%%:*}

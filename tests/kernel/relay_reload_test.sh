@@ -71,8 +71,11 @@ grep -q "relay.yaml:4:27: ttl: 8 in group 'live', but 9 when it was started; res
 grep -q "relay.yaml:.*groups: 'new' is a new group; restart for that" "$dir/relay.err" ||
   fail "a new group" "$dir/relay.err"
 write_config 51 150
+sed -i 's/hugepages: off/size_mib: 64, hugepages: off/' "$dir/relay.yaml"
 kill -HUP $relay
 wait_for_count "$dir/relay.err" 'is not taken; the members stay as they were$' 2
+grep -q "relay.yaml: memory: is another than when it was started" "$dir/relay.err" ||
+  fail "other memory" "$dir/relay.err"
 grep -q "relay.yaml: groups: group 'more' is there no more; restart for that" "$dir/relay.err" ||
   fail "a group that is gone" "$dir/relay.err"
 write_config 51 300 "$more"
@@ -112,6 +115,27 @@ unset NOTIFY_SOCKET
 [[ $(uniq "$dir/notified" | tr '\n' ' ') == \
   "READY=1 $(for i in 1 2 3 4 5; do printf 'RELOADING=1 READY=1 '; done)STOPPING=1 " ]] ||
   fail "what a service manager hears" "$dir/notified"
+
+# Members of IPv6 may go and come again, if there were some at the start; and only then.
+members() {
+  echo "groups: [{name: g, ingress: 127.0.0.1:5004, members: [$1]}]" >"$dir/relay.yaml"
+}
+for start in '127.0.0.1:5006, "[::1]:5006"' 127.0.0.1:5006; do
+  members "$start"
+  start_relay 1 $(($(tr -cd , <<<"$start" | wc -c) + 1))
+  members 127.0.0.1:5006
+  kill -HUP $relay
+  wait_for_line "$dir/relay.out" '^groupcastd: reloaded members=1$'
+  members '127.0.0.1:5006, "[::1]:5006"'
+  kill -HUP $relay
+  if [[ $start == *::1* ]]; then
+    wait_for_line "$dir/relay.out" '^groupcastd: reloaded members=2$'
+  else
+    wait_for_line "$dir/relay.err" "members: group 'g' had none of IPv6 when it was started"
+  fi
+  kill -TERM $relay
+  wait $relay || fail "groupcastd ends with $?" "$dir/relay.err"
+done
 
 # Without its terminal it stops as well; SIGHUP on a terminal that is there takes members.
 write_config 51 150 "$more"

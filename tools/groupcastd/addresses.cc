@@ -127,13 +127,16 @@ std::optional<ConfiguredAddress> ReadConfiguredAddress(const ConfigValue& value,
   return address;
 }
 
-std::optional<IpAddress> ReadIpAddress(const ConfigValue& value) {
+std::optional<IpAddress> ReadHostAddress(const ConfigValue& value) {
   std::optional<IpAddress> address;
   if (value.node.kind == ConfigNode::Kind::kScalar) {
     address = ParseIpv4(value.node.scalar);
     if (!address) address = ParseIpv6(value.node.scalar);
   }
-  if (!address) value.Reject("is not an IPv4 or IPv6 address");
+  if (!address || IsMulticast(*address) || IsBroadcast(*address) || address->IsUnspecified()) {
+    value.Reject("is not an IPv4 or IPv6 address of a host");
+    return std::nullopt;
+  }
   return address;
 }
 

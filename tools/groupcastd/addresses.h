@@ -35,14 +35,15 @@ struct ConfiguredAddress {
 std::string ToString(const IpAddress& address);
 bool IsMulticast(const IpAddress& address);
 bool IsBroadcast(const IpAddress& address);
-// 232.0.0.0/8 and ff30::/12 with SSM's flags: joined with sources only (RFC 4607).
+// 232.0.0.0/8 and ff3x::/32: joined with sources only (RFC 4607).
 bool IsSourceSpecific(const IpAddress& address);
 
 // Each returns nothing after it rejected the value. "ADDR:PORT" or "[ADDR]:PORT" with a port above
 // 0; with `port_optional` also port 0 and "ADDR". An IPv6 address may name its interface.
 std::optional<ConfiguredAddress> ReadConfiguredAddress(const ConfigValue& value,
                                                        bool port_optional);
-std::optional<IpAddress> ReadIpAddress(const ConfigValue& value);
+// "ADDR" of a host.
+std::optional<IpAddress> ReadHostAddress(const ConfigValue& value);
 
 // For bind() and the like, in `family`; an AF_INET6 address of IPv4 is IPv4-mapped. kNotFound: this
 // host has no such interface.

@@ -62,7 +62,7 @@ std::optional<ConfiguredAddress> ReadIngressAddress(const ConfigValue& value) {
   return address;
 }
 
-// What an ingress must have beside its address. `key`: whose error it is.
+// What an ingress must have beside its address.
 void CheckIngress(const ConfigNode& node, const RelayIngress& ingress, ConfigErrors& errors) {
   if (!ingress.address.given()) return;
   const IpAddress& address = ingress.address.address;
@@ -84,19 +84,25 @@ void CheckIngress(const ConfigNode& node, const RelayIngress& ingress, ConfigErr
     errors.Add(node, "from", absl::StrCat("has an address of another family than ", quoted));
     break;
   }
+  for (size_t i = 1; i < ingress.from.size(); i++) {
+    const auto end = ingress.from.begin() + static_cast<ptrdiff_t>(i);
+    if (std::find(ingress.from.begin(), end, *end) == end) continue;
+    errors.Add(node, "from", absl::StrCat("has '", ToString(*end), "' twice"));
+  }
 }
 
 ConfigTable<RelayIngress> IngressTable() {
   using I = RelayIngress;
-  return {.keys = {{"address", Value(&I::address, "address", "ADDR:PORT", ReadIngressAddress), "",
-                    "one of this host (0.0.0.0 or [::] for all), or a multicast group", true},
-                   {"interface", Value(&I::interface, "text", "name", ReadInterface), "",
-                    "where a multicast group is joined", false, "chosen by the kernel"},
-                   {"from", ListOf(&I::from, "addresses", "ADDR", ReadIpAddress), "",
-                    "its only sources; a multicast group is joined for these (SSM)", false, "any"}},
-          .check = [](const ConfigNode& node, RelayIngress& ingress, ConfigErrors& errors) {
-            CheckIngress(node, ingress, errors);
-          }};
+  return {
+      .keys = {{"address", Value(&I::address, "address", "ADDR:PORT", ReadIngressAddress), "",
+                "one of this host (0.0.0.0: all IPv4, [::]: all IPv6), or a multicast group", true},
+               {"interface", Value(&I::interface, "text", "name", ReadInterface), "",
+                "where a multicast group is joined", false, "chosen by the kernel"},
+               {"from", ListOf(&I::from, "addresses", "ADDR", ReadHostAddress), "",
+                "its only sources; a multicast group is joined for these (SSM)", false, "any"}},
+      .check = [](const ConfigNode& node, RelayIngress& ingress, ConfigErrors& errors) {
+        CheckIngress(node, ingress, errors);
+      }};
 }
 
 // An address, a mapping, or a list of those.
@@ -170,14 +176,24 @@ ConfigTable<RelayGroup> GroupTable() {
       .check = nullptr};
 }
 
+// The same for values that are read the same.
+std::string Text(const ConfigNode& node) {
+  std::string text =
+      absl::StrCat(static_cast<int>(node.kind), node.scalar.size(), ":", node.scalar);
+  for (const ConfigNode* child : node.children) absl::StrAppend(&text, Text(*child));
+  return absl::StrCat("(", text, ")");
+}
+
 ConfigTable<RelayConfig> RelayTable() {
   return {.keys = {{"groups", MappingList(&RelayConfig::groups, GroupTable()), "",
                     "what is relayed, and to whom", true}},
           .passed_over = EngineConfigKeys(),
           .check = [](const ConfigNode& node, RelayConfig& config, ConfigErrors& errors) {
             for (const std::string& key : EngineConfigKeys()) {
-              config.has_engine |= FindValue(node, key) != nullptr;
+              const ConfigNode* value = FindValue(node, key);
+              if (value != nullptr) config.engine[key] = Text(*value);
             }
+            config.has_engine = !config.engine.empty();
             CheckGroups(node, config, errors);
           }};
 }

@@ -5,6 +5,7 @@
 #include <absl/status/status.h>
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -36,6 +37,7 @@ struct RelayGroup {
 struct RelayConfig {
   std::string path;
   bool has_engine = false;  // has keys of the engine; else everything goes by the kernel
+  std::map<std::string, std::string> engine;  // those keys; their values only compare
   std::vector<RelayGroup> groups;
 };
 

@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <map>
+#include <string>
+#include <vector>
 
 #include "tools/groupcastd/loops.h"
 
@@ -20,11 +22,36 @@ ConfigNode PlaceOf(const ConfiguredAddress& address) {
   return at;
 }
 
-// Whether one host cannot bind both, of one UDP port.
-bool Collide(const ConfiguredAddress& a, const ConfiguredAddress& b) {
-  if (a.address.IsIpv4() != b.address.IsIpv4()) return false;
-  if (a.address == b.address) return a.interface == b.interface;
-  return a.address.IsUnspecified() || b.address.IsUnspecified();
+// What is bound.
+struct Bound {
+  const char* key;
+  const RelayGroup* group;
+  const ConfiguredAddress* address;
+  const RelayIngress* ingress;  // null: it is a source
+
+  // Sends IPv4, too, and so takes the port of both families.
+  bool IsDual() const {
+    return ingress == nullptr && address->address.IsUnspecified() && !address->address.IsIpv4();
+  }
+};
+
+bool HaveCommon(const std::vector<IpAddress>& a, const std::vector<IpAddress>& b) {
+  return a.empty() || b.empty() || std::ranges::any_of(a, [&](const IpAddress& one) {
+           return std::ranges::find(b, one) != b.end();
+         });
+}
+
+// Whether one host cannot bind both, of one UDP port; or, of multicast, receives a datagram twice.
+bool Collide(const Bound& a, const Bound& b) {
+  const IpAddress &one = a.address->address, &other = b.address->address;
+  if (one.IsIpv4() != other.IsIpv4()) return a.IsDual() || b.IsDual();
+  if (one == other && IsMulticast(one)) {
+    const std::string &here = a.ingress->interface, &there = b.ingress->interface;
+    return (here.empty() || there.empty() || here == there) &&
+           HaveCommon(a.ingress->from, b.ingress->from);
+  }
+  if (one == other) return a.address->interface == b.address->interface;
+  return one.IsUnspecified() || other.IsUnspecified();
 }
 
 // Tells members by which a group's datagrams would come back to it, as far as the file shows it.
@@ -42,33 +69,29 @@ void CheckLoops(const RelayConfig& config, ConfigErrors& errors) {
 // Tells groups that cannot be open side by side. Ports are compared by number first, so that many
 // groups cost little.
 void CheckBinding(const RelayConfig& config, ConfigErrors& errors) {
-  struct Bound {
-    const char* key;
-    const RelayGroup* group;
-    const ConfiguredAddress* address;
-  };
   std::multimap<uint16_t, Bound> bound;
-  const auto bind = [&](const char* key, const RelayGroup& group, const ConfiguredAddress& own) {
-    if (!own.given() || own.udp_port == 0) return;
-    const auto [first, last] = bound.equal_range(own.udp_port);
-    const auto other = std::find_if(
-        first, last, [&](const auto& entry) { return Collide(*entry.second.address, own); });
+  const auto bind = [&](const Bound& own) {
+    const ConfiguredAddress& address = *own.address;
+    if (!address.given() || address.udp_port == 0) return;
+    const auto [first, last] = bound.equal_range(address.udp_port);
+    const auto other =
+        std::find_if(first, last, [&](const auto& entry) { return Collide(entry.second, own); });
     if (other == last) {
-      bound.emplace(own.udp_port, Bound{key, &group, &own});
+      bound.emplace(address.udp_port, own);
       return;
     }
     const Bound& earlier = other->second;
     // A group may send from the very address that it receives on: one socket does both.
-    if (earlier.group == &group && own == *earlier.address && &own == &group.source) return;
-    errors.Add(PlaceOf(own), key,
-               absl::StrCat("'", own.ToString(), "' is taken by the ", earlier.key, " '",
+    if (earlier.group == own.group && address == *earlier.address && own.ingress == nullptr) return;
+    errors.Add(PlaceOf(address), own.key,
+               absl::StrCat("'", address.ToString(), "' is taken by the ", earlier.key, " '",
                             earlier.address->ToString(), "' of group '", earlier.group->name,
                             "' in line ", earlier.address->line, "; give each its own port"));
   };
   for (const RelayGroup& group : config.groups) {
-    for (const RelayIngress& one : group.ingresses) bind("ingress", group, one.address);
+    for (const RelayIngress& one : group.ingresses) bind({"ingress", &group, &one.address, &one});
   }
-  for (const RelayGroup& group : config.groups) bind("source", group, group.source);
+  for (const RelayGroup& group : config.groups) bind({"source", &group, &group.source, nullptr});
 }
 
 void CheckNames(const ConfigNode& node, ConfigErrors& errors) {

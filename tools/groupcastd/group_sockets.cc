@@ -33,8 +33,9 @@ absl::Status SocketError(const RelayConfig& config, const RelayGroup& group, con
                           "sport = :", at.udp_port, "' names it) or choose another address");
       break;
     case EADDRNOTAVAIL:
-      what = absl::StrCat("is not an address of this host; choose one that 'ip address' lists",
-                          ingress ? ", or 0.0.0.0 or [::] for all" : ", or leave out the key");
+      what = absl::StrCat(
+          "is not an address of this host; choose one that 'ip address' lists",
+          ingress ? ", or 0.0.0.0 (IPv4) or [::] (IPv6) for all" : ", or leave out the key");
       break;
     case EACCES:
       what = "may not be bound by this user; choose a port from 1024, or give CAP_NET_BIND_SERVICE";
@@ -50,9 +51,12 @@ absl::Status SocketError(const RelayConfig& config, const RelayGroup& group, con
 }
 
 // 0, or errno.
-int OpenBound(const SocketAddress& address, int family, bool own_family_only, FileDescriptor* out) {
+int OpenBound(const SocketAddress& address, int family, bool own_family_only, bool shares,
+              FileDescriptor* out) {
   FileDescriptor opened(socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   if (!opened.valid()) return errno;
+  const int reuse = shares ? 1 : 0;
+  if (setsockopt(opened.get(), SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof(reuse)) != 0) return errno;
   if (family == AF_INET6) {
     const int only = own_family_only ? 1 : 0;
     if (setsockopt(opened.get(), IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof(only)) != 0) return errno;
@@ -98,7 +102,8 @@ absl::StatusOr<FileDescriptor> OpenIngress(const RelayConfig& config, const Rela
                                            const RelayIngress& ingress) {
   const ConfiguredAddress& at = ingress.address;
   const int family = at.address.IsIpv4() ? AF_INET : AF_INET6;
-  const absl::StatusOr<SocketAddress> address = ToSocketAddress(at, family);
+  const bool multicast = IsMulticast(at.address);
+  absl::StatusOr<SocketAddress> address = ToSocketAddress(at, family);
   if (!address.ok()) {
     return Error(config, group, "ingress", at,
                  absl::StrCat("cannot be used: ", address.status().message()));
@@ -109,18 +114,29 @@ absl::StatusOr<FileDescriptor> OpenIngress(const RelayConfig& config, const Rela
                  absl::StrCat("is to be joined on '", ingress.interface,
                               "', which is no interface of this host; see 'ip link'"));
   }
+  if (family == AF_INET6 && multicast) {  // of one link: it can't be bound without
+    reinterpret_cast<sockaddr_in6&>(address->bytes).sin6_scope_id = interface;
+  }
   FileDescriptor opened;
-  if (const int error = OpenBound(*address, family, true, &opened)) {
+  // Others of this host may receive the same multicast; each gets a copy.
+  if (const int error = OpenBound(*address, family, true, multicast, &opened)) {
     return SocketError(config, group, "ingress", at, error);
   }
-  if (IsMulticast(at.address)) {
+  if (multicast) {
+    // What came to another interface, where somebody else has joined, is not meant.
+    if (interface != 0) {
+      if (const int error =
+              SetOption(opened.get(), SOL_SOCKET, SO_BINDTOIFINDEX, static_cast<int>(interface))) {
+        return SocketError(config, group, "ingress", at, error);
+      }
+    }
     if (const int error = Join(opened.get(), ingress, *address, family, interface)) {
-      return Error(
-          config, group, "ingress", at,
-          absl::StrCat("cannot be joined: ", std::strerror(error),
-                       error == ENODEV    ? "; no route leads to it: name its interface"
-                       : error == ENOBUFS ? "; raise net.ipv4.igmp_max_memberships or _max_msf"
-                                          : ""));
+      return Error(config, group, "ingress", at,
+                   absl::StrCat("cannot be joined: ", std::strerror(error),
+                                error == ENODEV ? "; no route leads to it: name its interface"
+                                : error == ENOBUFS
+                                    ? "; raise net.ipv4.igmp_max_msf (IPv6: net.ipv6.mld_max_msf)"
+                                    : ""));
     }
   }
   // Beyond net.core.rmem_max only with CAP_NET_ADMIN.
@@ -164,38 +180,45 @@ size_t SharedIngress(const RelayGroup& group) {
 
 }  // namespace
 
-absl::StatusOr<GroupSockets> OpenGroupSockets(const RelayConfig& config, const RelayGroup& group) {
-  GroupSockets sockets;
+void OpenIngresses(const RelayConfig& config, const RelayGroup& group, GroupSockets* sockets,
+                   std::vector<std::string>* errors) {
   for (const RelayIngress& ingress : group.ingresses) {
     absl::StatusOr<FileDescriptor> opened = OpenIngress(config, group, ingress);
-    if (!opened.ok()) return opened.status();
-    socklen_t size = sizeof(sockets.receive_buffer_bytes);
-    getsockopt(opened->get(), SOL_SOCKET, SO_RCVBUF, &sockets.receive_buffer_bytes, &size);
-    sockets.receive_buffer_bytes /= 2;  // the kernel doubles it, for its own bookkeeping
-    sockets.ingresses.push_back(*std::move(opened));
+    if (!opened.ok()) {
+      errors->emplace_back(opened.status().message());
+      continue;
+    }
+    socklen_t size = sizeof(sockets->receive_buffer_bytes);
+    getsockopt(opened->get(), SOL_SOCKET, SO_RCVBUF, &sockets->receive_buffer_bytes, &size);
+    sockets->receive_buffer_bytes /= 2;  // the kernel doubles it, for its own bookkeeping
+    sockets->ingresses.push_back(*std::move(opened));
   }
+}
+
+void OpenEgress(const RelayConfig& config, const RelayGroup& group, GroupSockets* sockets,
+                std::vector<std::string>* errors) {
   const int family = group.egress_family();
   ConfiguredAddress source = group.source;
   if (!source.given() && family == AF_INET) source.address = IpAddress::FromIpv4(INADDR_ANY);
+  const auto fail = [&](const absl::Status& status) { errors->emplace_back(status.message()); };
   const size_t shared = SharedIngress(group);
   if (shared < group.ingresses.size()) {
-    sockets.shared_egress = sockets.ingresses[shared].get();
+    sockets->shared_egress = sockets->ingresses[shared].get();
   } else {
     const absl::StatusOr<SocketAddress> address = ToSocketAddress(source, family);
     if (!address.ok()) {
-      return Error(config, group, "source", source,
-                   absl::StrCat("cannot be used: ", address.status().message()));
+      return fail(Error(config, group, "source", source,
+                        absl::StrCat("cannot be used: ", address.status().message())));
     }
-    if (const int error = OpenBound(*address, family, false, &sockets.own_egress)) {
-      return SocketError(config, group, "source", source, error);
+    if (const int error = OpenBound(*address, family, false, false, &sockets->own_egress)) {
+      return fail(SocketError(config, group, "source", source, error));
     }
     // Nobody reads what is sent back to it: no memory for that.
-    SetOption(sockets.own_egress.get(), SOL_SOCKET, SO_RCVBUF, 0);
+    SetOption(sockets->own_egress.get(), SOL_SOCKET, SO_RCVBUF, 0);
   }
-  if (const int error = SetEgressOptions(sockets.egress(), family, group)) {
-    return SocketError(config, group, "source", source, error);
+  if (const int error = SetEgressOptions(sockets->egress(), family, group)) {
+    fail(SocketError(config, group, "source", source, error));
   }
-  return sockets;
 }
 
 uint32_t DroppedDatagrams(int socket_fd) {

@@ -2,8 +2,7 @@
 // Copyright (c) 2026 the Groupcast authors
 #pragma once
 
-#include <absl/status/statusor.h>
-
+#include <string>
 #include <vector>
 
 #include "tools/file_descriptor.h"
@@ -15,7 +14,7 @@ namespace groupcast {
 struct GroupSockets {
   std::vector<FileDescriptor> ingresses;  // in the order of the configuration
   FileDescriptor own_egress;              // invalid where the group sends from an ingress address
-  int shared_egress = -1;                 // the socket of that ingress
+  int shared_egress = -1;                 // the socket of that ingress, or -1
   int receive_buffer_bytes = 0;           // of each ingress
 
   int egress() const { return own_egress.valid() ? own_egress.get() : shared_egress; }
@@ -24,9 +23,12 @@ struct GroupSockets {
 // What an ingress socket asks for.
 inline constexpr int kReceiveBufferBytes = 16 << 20;
 
-// Opens and binds all, and joins multicast groups. The message names the place in the file, the
-// address and what to do.
-absl::StatusOr<GroupSockets> OpenGroupSockets(const RelayConfig& config, const RelayGroup& group);
+// Opens, binds and joins. An error is a line for `errors` that names the place in the file, the
+// address and what to do; then fewer ingresses are open than the group has, or no egress.
+void OpenIngresses(const RelayConfig& config, const RelayGroup& group, GroupSockets* sockets,
+                   std::vector<std::string>* errors);
+void OpenEgress(const RelayConfig& config, const RelayGroup& group, GroupSockets* sockets,
+                std::vector<std::string>* errors);
 
 // Datagrams that a socket's own buffer lost since it was opened (modulo 2^32).
 uint32_t DroppedDatagrams(int socket);

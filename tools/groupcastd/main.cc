@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 the Groupcast authors
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_split.h>
 #include <groupcast/sendgroup.h>
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -51,7 +53,7 @@ std::string MissingDevices(const RelayConfig& config) {
   return std::string(CheckHost(*engine).message());
 }
 
-// Two descriptors per group, and what DPDK needs.
+// Some for each group, and what DPDK needs.
 void RaiseOpenFiles() {
   rlimit files;
   if (getrlimit(RLIMIT_NOFILE, &files) != 0) return;
@@ -59,28 +61,48 @@ void RaiseOpenFiles() {
   setrlimit(RLIMIT_NOFILE, &files);
 }
 
+absl::Status TakeMembers(const std::string& path, Relay& relay) {
+  try {
+    RelayConfig config;
+    const std::string errors = ConfigurationErrors(path, config);
+    if (!errors.empty()) return absl::InvalidArgumentError(errors);
+    return relay.ChangeMembers(config);
+  } catch (const std::bad_alloc&) {
+    return absl::ResourceExhaustedError("no memory");
+  }
+}
+
 // SIGHUP: takes the members that the file has now, or says why not and leaves all as it is.
 void Reload(const std::string& path, Relay& relay) {
   sd_notify(0, "RELOADING=1");
-  RelayConfig config;
-  const std::string errors = ConfigurationErrors(path, config);
-  absl::Status taken = absl::InvalidArgumentError(errors);
-  if (errors.empty()) taken = relay.ChangeMembers(std::move(config));
+  const absl::Status taken = TakeMembers(path, relay);
   sd_notify(0, "READY=1");
   if (!taken.ok()) {
+    for (const auto& line : absl::StrSplit(taken.message(), '\n')) {
+      WriteUnlessBlocked(stderr, absl::StrCat(line, "\n"));
+    }
     const bool in_part = absl::IsResourceExhausted(taken);
-    Complain(std::string(taken.message()) + "\ngroupcastd: " + path +
-             (in_part ? " is taken in part" : " is not taken; the members stay as they were"));
+    WriteUnlessBlocked(stderr,
+                       absl::StrCat("groupcastd: ", path,
+                                    in_part ? " may be taken in part\n"
+                                            : " is not taken; the members stay as they were\n"));
     return;
   }
-  WriteUnlessBlocked(stdout,
-                     "groupcastd: reloaded members=" + std::to_string(relay.members()) + "\n");
+  WriteUnlessBlocked(stdout, absl::StrCat("groupcastd: reloaded members=", relay.members(), "\n"));
 }
 
-// Whether the terminal that this was started on is gone, which is told by SIGHUP, too.
-bool TerminalIsGone(bool on_terminal) {
-  pollfd terminal = {STDIN_FILENO, 0, 0};
-  return on_terminal && poll(&terminal, 1, 0) == 1 && (terminal.revents & POLLHUP) != 0;
+// The terminal that this was started on; -1: none.
+int Terminal() {
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (isatty(fd) != 0) return fd;
+  }
+  return -1;
+}
+
+// Which is told by SIGHUP, too.
+bool IsGone(int terminal) {
+  pollfd hung_up = {terminal, 0, 0};
+  return terminal >= 0 && poll(&hung_up, 1, 0) == 1 && (hung_up.revents & POLLHUP) != 0;
 }
 
 // Relays on a thread of its own until a signal says to stop, or it can't go on.
@@ -88,7 +110,7 @@ absl::Status RelayUntilStopped(const std::string& path, int signals, double stat
                                Relay& relay) {
   const FileDescriptor stop(eventfd(0, EFD_CLOEXEC)), ended(eventfd(0, EFD_CLOEXEC));
   if (!stop.valid() || !ended.valid()) return absl::ErrnoToStatus(errno, "eventfd");
-  const bool on_terminal = isatty(STDIN_FILENO) != 0;
+  const int terminal = Terminal();
   absl::Status relayed;
   std::thread thread([&] {
     try {
@@ -104,7 +126,7 @@ absl::Status RelayUntilStopped(const std::string& path, int signals, double stat
     if (wanted[1].revents != 0) break;
     signalfd_siginfo signal;
     if (read(signals, &signal, sizeof(signal)) != sizeof(signal)) continue;
-    if (signal.ssi_signo != SIGHUP || TerminalIsGone(on_terminal)) break;
+    if (signal.ssi_signo != SIGHUP || IsGone(terminal)) break;
     Reload(path, relay);
   }
   sd_notify(0, "STOPPING=1");

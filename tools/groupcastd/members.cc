@@ -6,6 +6,7 @@
 #include <absl/strings/str_join.h>
 
 #include <algorithm>
+#include <map>
 #include <optional>
 
 #include "tools/groupcastd/loops.h"
@@ -119,10 +120,15 @@ std::vector<std::string> FixedDifferences(const RelayConfig& running, const Rela
     lines.push_back(absl::StrCat(wanted.path, ": groups: group '", group.name,
                                  "' is there no more; restart for that"));
   }
-  if (running.has_engine != wanted.has_engine) {
-    lines.push_back(absl::StrCat(wanted.path, ": ports: were ",
-                                 running.has_engine ? "given" : "not given",
-                                 " when it was started; restart for that"));
+  std::map<std::string, std::string> keys = running.engine;
+  keys.insert(wanted.engine.begin(), wanted.engine.end());
+  for (const auto& [key, value] : keys) {
+    const auto was = running.engine.find(key), is = wanted.engine.find(key);
+    if (was != running.engine.end() && is != wanted.engine.end() && was->second == is->second) {
+      continue;
+    }
+    lines.push_back(absl::StrCat(wanted.path, ": ", key,
+                                 ": is another than when it was started; restart for that"));
   }
   return lines;
 }

@@ -75,26 +75,34 @@ absl::StatusOr<std::unique_ptr<Relay>> Relay::Open(RelayConfig given) {
   const RelayConfig& config = relay->config_;
   std::vector<std::string> errors;
   int smallest_buffer_bytes = kReceiveBufferBytes;
-  for (const RelayGroup& group_config : config.groups) {
-    absl::StatusOr<GroupSockets> sockets = OpenGroupSockets(config, group_config);
-    if (!sockets.ok()) {
-      errors.emplace_back(sockets.status().message());
-      continue;
+  // All ingresses first: the kernel may choose any free port for what a group sends from.
+  std::vector<GroupSockets> all(config.groups.size());
+  for (size_t i = 0; i < all.size(); i++) OpenIngresses(config, config.groups[i], &all[i], &errors);
+  for (size_t i = 0; i < all.size(); i++) {
+    const RelayGroup& group_config = config.groups[i];
+    const size_t before = errors.size();
+    GroupSockets& sockets = all[i];
+    if (sockets.ingresses.size() == group_config.ingresses.size()) {
+      OpenEgress(config, group_config, &sockets, &errors);
+      smallest_buffer_bytes = std::min(smallest_buffer_bytes, sockets.receive_buffer_bytes);
     }
-    smallest_buffer_bytes = std::min(smallest_buffer_bytes, sockets->receive_buffer_bytes);
-    absl::StatusOr<Group> recipients = RegisterMembers(config, group_config, *sockets);
+    if (absl::Status found = MembersOf(config, group_config).status(); !found.ok()) {
+      errors.emplace_back(found.message());
+    }
+    if (errors.size() > before || sockets.egress() < 0) continue;
+    absl::StatusOr<Group> recipients = RegisterMembers(config, group_config, sockets);
     if (!recipients.ok()) {
       errors.emplace_back(recipients.status().message());
       continue;
     }
     relay->groups_.push_back(
         std::make_unique<RelayedGroup>(RelayedGroup{.name = group_config.name,
-                                                    .sockets = *std::move(sockets),
+                                                    .sockets = std::move(sockets),
                                                     .recipients = *std::move(recipients)}));
     RelayedGroup* group = relay->groups_.back().get();
-    for (size_t i = 0; i < group_config.ingresses.size(); i++) {
+    for (size_t one = 0; one < group_config.ingresses.size(); one++) {
       relay->ingresses_.push_back(
-          {group, group->sockets.ingresses[i].get(), group_config.ingresses[i].from});
+          {group, group->sockets.ingresses[one].get(), group_config.ingresses[one].from});
     }
   }
   for (std::string& loop : LoopsOnThisHost(config)) errors.push_back(std::move(loop));
@@ -151,7 +159,7 @@ absl::Status Relay::Run(int stop, double stats_period_s) {
   }
 }
 
-absl::Status Relay::ChangeMembers(RelayConfig config) {
+absl::Status Relay::ChangeMembers(const RelayConfig& config) {
   std::vector<std::string> errors = FixedDifferences(config_, config);
   for (std::string& loop : LoopsOnThisHost(config)) errors.push_back(std::move(loop));
   std::map<std::string, std::vector<Recipient>> members;
@@ -169,7 +177,7 @@ absl::Status Relay::ChangeMembers(RelayConfig config) {
     errors.push_back(
         absl::StrCat(config.path, ": group '", wanted.name, "': ", changed.status().message()));
   }
-  config_.groups = std::move(config.groups);
+  memberships_.fetch_add(1, std::memory_order_relaxed);
   if (!errors.empty()) return absl::ResourceExhaustedError(absl::StrJoin(errors, "\n"));
   return absl::OkStatus();
 }

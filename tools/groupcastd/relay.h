@@ -8,9 +8,11 @@
 #include <groupcast/group.h>
 #include <sys/socket.h>
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -22,7 +24,7 @@ namespace groupcast {
 // Receives the datagrams of every group and sends each to the group's members, all on one thread.
 class Relay {
  public:
-  // Opens the sockets of all groups; the message names each that cannot be opened.
+  // Opens the sockets of all groups; the message has a line for each that cannot be opened.
   static absl::StatusOr<std::unique_ptr<Relay>> Open(RelayConfig config);
 
   // Relays until `stop` becomes readable (an eventfd), and then for at most a second what the
@@ -33,7 +35,7 @@ class Relay {
   // Takes the members of every group from `config`, those of a group all at once; one other thread
   // may do so while Run() relays, and each datagram goes to the members of one moment. If anything
   // but members differs from what runs, nothing is changed, and the message names each difference.
-  absl::Status ChangeMembers(RelayConfig config);
+  absl::Status ChangeMembers(const RelayConfig& config);
   size_t members() const;
 
   // Writes the summary of each group and the total; after Run() and once the engine was detached.
@@ -52,6 +54,9 @@ class Relay {
     uint64_t filtered = 0;  // from a source that is none of the ingress's
     uint64_t overflow = 0;  // lost in the ingress sockets' buffers
     std::map<int, uint64_t> errors_by_errno = {};
+    // Kinds that were told of this membership.
+    std::set<int> told = {};
+    uint64_t told_of = 0;
   };
 
   struct Ingress {
@@ -82,7 +87,8 @@ class Relay {
   Totals Sum();
   void WriteStatistics(double elapsed_s);
 
-  RelayConfig config_;  // its groups are ChangeMembers()'s while Run() relays
+  const RelayConfig config_;              // as it was started
+  std::atomic<uint64_t> memberships_{0};  // changed so often
   std::vector<std::unique_ptr<RelayedGroup>> groups_;
   std::vector<Ingress> ingresses_;
   std::vector<char> buffer_;

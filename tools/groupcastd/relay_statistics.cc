@@ -18,10 +18,14 @@ void Relay::CountErrors(RelayedGroup& group, absl::Span<const MemberError> error
     uint64_t recipients = 0;
     Recipient member;
   };
-  std::map<int, First> fresh;  // kinds that this group did not have before
+  std::map<int, First> fresh;  // kinds that were not told
+  const uint64_t membership = memberships_.load(std::memory_order_relaxed);
+  if (group.told_of != membership) group.told.clear();
+  group.told_of = membership;
   for (const MemberError& error : errors) {
     const auto fresh_kind = fresh.find(error.error);
-    if (group.errors_by_errno[error.error]++ == 0) {
+    ++group.errors_by_errno[error.error];
+    if (group.told.insert(error.error).second) {
       fresh[error.error] = {1, error.member};
     } else if (fresh_kind != fresh.end()) {
       ++fresh_kind->second.recipients;
@@ -64,10 +68,10 @@ void Relay::WriteStatistics(double elapsed_s) {
       stdout,
       absl::StrFormat(
           "groupcastd: stats in_per_s=%.0f out_per_s=%.0f in=%d out=%d engine_packets=%d kernel=%d "
-          "errors=%d overflow=%d\n",
+          "errors=%d overflow=%d unsent=%d filtered=%d\n",
           rate(now.in, last_.in), rate(now.out, last_.out), now.in, now.out,
           groupcast_counter_value("packets"), groupcast_counter_value("kernel_recipients"),
-          now.errors, now.overflow));
+          now.errors, now.overflow, now.unsent, now.filtered));
   last_ = now;
 }
 
