@@ -39,6 +39,16 @@ wait_for_line() {
   exit 1
 }
 
+# "INTERFACE": another host, behind that interface, a veth whose other end there is v1. It is a namespace
+# that a sleep holds; `on_rx COMMAND…` runs there.
+start_rx() {
+  unshare --net -- sleep 600 &
+  rx=$!
+  until [[ $(readlink /proc/$rx/ns/net) != $(readlink /proc/self/ns/net) ]]; do sleep 0.05; done
+  ip link add "$1" type veth peer name v1 netns $rx
+}
+on_rx() { nsenter --net=/proc/$rx/ns/net -- "$@"; }
+
 # The last line of a shell test.
 finish() {
   ((failures == 0)) || { echo "$failures failed"; exit 1; }

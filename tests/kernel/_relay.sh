@@ -5,12 +5,7 @@
 # $sink set. The receivers' host has 10.200.0.0/16 behind 10.99.0.2, on a veth whose other end here is
 # v0 with 10.99.0.1.
 
-# The receivers' host: a namespace that this sleep holds.
-unshare --net -- sleep 600 &
-rx=$!
-until [[ $(readlink /proc/$rx/ns/net) != $(readlink /proc/self/ns/net) ]]; do sleep 0.05; done
-on_rx() { nsenter --net=/proc/$rx/ns/net -- "$@"; }
-ip link add v0 type veth peer name v1 netns $rx
+start_rx v0
 ip address add 10.99.0.1/16 dev v0
 ip link set v0 up
 on_rx ip address add 10.99.0.2/16 dev v1

@@ -55,11 +55,7 @@ done
 ((${#programs[@]} > 0)) || fail "no program in the README"
 
 # The host of the examples: an interface eth0, and a neighbour behind it.
-unshare --net -- sleep 600 &
-rx=$!
-until [[ $(readlink /proc/$rx/ns/net) != $(readlink /proc/self/ns/net) ]]; do sleep 0.05; done
-on_rx() { nsenter --net=/proc/$rx/ns/net -- "$@"; }
-ip link add eth0 type veth peer name v1 netns $rx
+start_rx eth0
 ip address add 192.0.2.1/24 dev eth0
 ip link set eth0 up
 on_rx ip address add 192.0.2.10/24 dev v1

@@ -85,6 +85,10 @@ groups:
     dont_fragment: true
     source: "[::]:7000"
     members: ["[2001:db8::2]:5004", 10.0.0.2:5004, "[fe80::2%eth1]:5004"]
+  - {name: c, ingress: {address: 232.1.1.1:5008, from: [10.0.0.8]}, members: [10.0.0.2:5]}
+  - {name: d, ingress: {address: 232.1.1.1:5008, from: [10.0.0.9]}, members: [10.0.0.2:5]}
+  - {name: e, ingress: {address: 239.1.1.1:5008, interface: eth0}, members: [10.0.0.2:5]}
+  - {name: f, ingress: {address: 239.1.1.1:5008, interface: eth1}, members: [10.0.0.2:5]}
   - {name: b, ingress: "[::]:5006", dont_fragment: false, members: ["[2001:db8::2]:5006"]}
 )",
                                    config);
@@ -100,7 +104,7 @@ groups:
   EXPECT_EQ(a.members[2].ToString(), "[fe80::2%eth1]:5004");
   EXPECT_EQ(a.dont_fragment, true);
   EXPECT_EQ(a.egress_family(), AF_INET6);
-  EXPECT_EQ(config.groups[1].dont_fragment, false);
+  EXPECT_EQ(config.groups.back().dont_fragment, false);
 }
 
 TEST_F(RelayConfigTest, WithoutPortsThereIsNoEngine) {
@@ -155,6 +159,21 @@ TEST_F(RelayConfigTest, OneErrorEach) {
       {"an ingress twice in a group",
        "{name: g, ingress: [10.0.0.1:5, {address: 10.0.0.1:5}], members: [10.0.0.2:5]}",
        "ingress: '10.0.0.1:5' is taken by the ingress '10.0.0.1:5' of group 'g' in line 1"},
+      {"one source in two spellings",
+       "{name: g, ingress: {address: \"[ff35::1]:5\", from: [\"2001:db8::1\", \"2001:db8:0::1\"]}, "
+       "members: [10.0.0.2:5]}",
+       "from: has '2001:db8::1' twice"},
+      {"a source that is no host's",
+       "{name: g, ingress: {address: 10.0.0.1:5, from: [239.1.1.1]}, members: [10.0.0.2:5]}",
+       "from: '239.1.1.1' is not an IPv4 or IPv6 address of a host"},
+      {"one multicast group for two",
+       "{name: g, ingress: {address: 239.1.1.1:5, interface: a}, members: [10.0.0.2:5]}, "
+       "{name: h, ingress: 239.1.1.1:5, members: [10.0.0.2:5]}",
+       "ingress: '239.1.1.1:5' is taken by the ingress '239.1.1.1:5' of group 'g'"},
+      {"a source of both families",
+       "{name: g, ingress: 10.0.0.1:5, source: \"[::]:6\", members: [10.0.0.2:5]}, "
+       "{name: h, ingress: 10.0.0.1:6, members: [10.0.0.2:5]}",
+       "source: '[::]:6' is taken by the ingress '10.0.0.1:6' of group 'h'"},
       {"no ingress's address", "{name: g, ingress: {from: [10.0.0.9]}, members: [10.0.0.2:5]}",
        "address: is missing"},
       {"member port 0", "{name: g, ingress: 10.0.0.1:5, members: [\"10.0.0.2:0\"]}",

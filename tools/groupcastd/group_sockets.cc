@@ -51,23 +51,24 @@ absl::Status SocketError(const RelayConfig& config, const RelayGroup& group, con
 }
 
 // 0, or errno.
+int SetOption(int socket_fd, int level, int name, int value) {
+  return setsockopt(socket_fd, level, name, &value, sizeof(value)) == 0 ? 0 : errno;
+}
+
+// `shares`: the address with other sockets. 0, or errno.
 int OpenBound(const SocketAddress& address, int family, bool own_family_only, bool shares,
               FileDescriptor* out) {
   FileDescriptor opened(socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   if (!opened.valid()) return errno;
-  const int reuse = shares ? 1 : 0;
-  if (setsockopt(opened.get(), SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof(reuse)) != 0) return errno;
+  const int fd = opened.get();
+  if (const int error = SetOption(fd, SOL_SOCKET, SO_REUSEADDR, shares ? 1 : 0)) return error;
   if (family == AF_INET6) {
     const int only = own_family_only ? 1 : 0;
-    if (setsockopt(opened.get(), IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof(only)) != 0) return errno;
+    if (const int error = SetOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, only)) return error;
   }
-  if (bind(opened.get(), address.get(), address.length) != 0) return errno;
+  if (bind(fd, address.get(), address.length) != 0) return errno;
   *out = std::move(opened);
   return 0;
-}
-
-int SetOption(int socket_fd, int level, int name, int value) {
-  return setsockopt(socket_fd, level, name, &value, sizeof(value)) == 0 ? 0 : errno;
 }
 
 // Joins what the ingress names, for its sources if it has any (RFC 3678), and nothing that other

@@ -69,12 +69,11 @@ absl::StatusOr<std::vector<Recipient>> MembersOf(const RelayConfig& config,
 }
 
 absl::StatusOr<Group> RegisterMembers(const RelayConfig& config, const RelayGroup& group,
+                                      const std::vector<Recipient>& members,
                                       const GroupSockets& sockets) {
-  const absl::StatusOr<std::vector<Recipient>> members = MembersOf(config, group);
-  if (!members.ok()) return members.status();
   absl::StatusOr<Group> registered = Group::Create(sockets.egress());
   absl::Status status = registered.status();
-  if (status.ok()) status = registered->Add(*members).status();
+  if (status.ok()) status = registered->Add(members).status();
   if (status.ok()) return registered;
   return absl::Status(status.code(), absl::StrCat(At(config, group.ingresses.front().address),
                                                   "group '", group.name, "': ", status.message()));

@@ -19,8 +19,9 @@ namespace groupcast {
 absl::StatusOr<std::vector<Recipient>> MembersOf(const RelayConfig& config,
                                                  const RelayGroup& group);
 
-// They as a group that sends from the socket. The message has a line for each thing that is wrong.
+// They as a group that sends from the socket.
 absl::StatusOr<Group> RegisterMembers(const RelayConfig& config, const RelayGroup& group,
+                                      const std::vector<Recipient>& members,
                                       const GroupSockets& sockets);
 
 // As the configuration's own check for loops, with what only this host knows: a line for each.

@@ -86,11 +86,10 @@ absl::StatusOr<std::unique_ptr<Relay>> Relay::Open(RelayConfig given) {
       OpenEgress(config, group_config, &sockets, &errors);
       smallest_buffer_bytes = std::min(smallest_buffer_bytes, sockets.receive_buffer_bytes);
     }
-    if (absl::Status found = MembersOf(config, group_config).status(); !found.ok()) {
-      errors.emplace_back(found.message());
-    }
+    const absl::StatusOr<std::vector<Recipient>> members = MembersOf(config, group_config);
+    if (!members.ok()) errors.emplace_back(members.status().message());
     if (errors.size() > before || sockets.egress() < 0) continue;
-    absl::StatusOr<Group> recipients = RegisterMembers(config, group_config, sockets);
+    absl::StatusOr<Group> recipients = RegisterMembers(config, group_config, *members, sockets);
     if (!recipients.ok()) {
       errors.emplace_back(recipients.status().message());
       continue;
