@@ -26,6 +26,10 @@ class CallerBuffer {
         recipient_size_(sizeof(giovec6)),
         address_len_(sizeof(sockaddr_in6)) {}
 
+  // The most of time to live or hop limit that a datagram may leave with; 0: as the socket says.
+  void SetHopLimit(uint8_t most) { hop_limit_ = most; }
+  uint8_t hop_limit() const { return hop_limit_; }
+
   // Then nothing else may be asked.
   bool IsNull() const { return shared_ == nullptr; }
   const iovec& shared() const { return *shared_; }
@@ -57,6 +61,7 @@ class CallerBuffer {
   const iovec* shared_;
   size_t recipient_size_;
   socklen_t address_len_;
+  uint8_t hop_limit_ = 0;
 };
 
 }  // namespace groupcast

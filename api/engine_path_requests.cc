@@ -79,6 +79,7 @@ Request* EnginePath::Build(uint16_t port, size_t lcore, const Staged& staged, si
   if (room.copy != nullptr) requests_.UseCopy(port, room);
   std::copy_n(&staged.lines[first], n, request->own_lines);
   std::copy_n(&staged.indices[first], n, request->indices);
+  request->hop_limit = buf_.hop_limit();
   request->bytes = uint64_t{payload_len} * n + private_len;
   for (size_t i = 0; i < n; i++) request->bytes += IpUdpLen(staged.lines[first + i]);
   if (private_len > 0) PutPrivateParts(request, payload_len);

@@ -11,6 +11,7 @@
 
 #include "api/async_send.h"
 #include "api/group_state.h"
+#include "api/ingress_state.h"
 #include "api/left_behind.h"
 #include "api/payload_body.h"
 #include "engine/control/clock.h"
@@ -55,6 +56,7 @@ void GroupControl::RestartInChild() {
   new (&control.woken_) std::condition_variable;
   new (&control.groups_) std::vector<std::weak_ptr<Group::State>>;
   new (&control.queues_) std::vector<std::weak_ptr<CompletionQueue::State>>;
+  new (&control.ingresses_) std::vector<std::weak_ptr<Ingress::State>>;
   control.started_ = false;
 }
 
@@ -66,20 +68,21 @@ void GroupControl::Start() {
   started_ = true;
 }
 
-void GroupControl::Watch(const std::shared_ptr<Group::State>& group) {
+template <typename T>
+void GroupControl::WatchIn(std::vector<std::weak_ptr<T>>* all, const std::shared_ptr<T>& one) {
   const std::lock_guard lock(mutex_);
-  groups_.push_back(group);
+  all->push_back(one);
   Start();
   wake_ = true;
   woken_.notify_one();
 }
 
+void GroupControl::Watch(const std::shared_ptr<Group::State>& group) { WatchIn(&groups_, group); }
 void GroupControl::Watch(const std::shared_ptr<CompletionQueue::State>& queue) {
-  const std::lock_guard lock(mutex_);
-  queues_.push_back(queue);
-  Start();
-  wake_ = true;
-  woken_.notify_one();
+  WatchIn(&queues_, queue);
+}
+void GroupControl::Watch(const std::shared_ptr<Ingress::State>& ingress) {
+  WatchIn(&ingresses_, ingress);
 }
 
 void GroupControl::Wake() {
@@ -89,10 +92,10 @@ void GroupControl::Wake() {
 }
 
 // Nobody's group or queue is held meanwhile.
-void GroupControl::Wait(int64_t look_ns, bool left) {
+void GroupControl::Wait(int64_t look_ns, bool soon, bool left) {
   std::unique_lock lock(mutex_);
-  const bool groups = !Living(&groups_).empty();
-  bool signals = false;
+  const bool groups = !Living(&groups_).empty() || !Living(&ingresses_).empty();
+  bool signals = soon;
   for (const auto& queue : Living(&queues_)) signals |= queue->outstanding() > 0;
   if (!wake_ && !groups && !left && !signals) {
     woken_.wait(lock, [this] { return wake_; });
@@ -106,20 +109,28 @@ void GroupControl::Wait(int64_t look_ns, bool left) {
 
 void GroupControl::Run() {
   int64_t look_ns = 0, reap_ns = 0;
-  bool left = false;
+  bool left = false, soon = false;
   for (;;) {
-    Wait(look_ns, left);
+    Wait(look_ns, soon, left);
     std::vector<std::shared_ptr<Group::State>> groups;
     std::vector<std::shared_ptr<CompletionQueue::State>> queues;
+    std::vector<std::shared_ptr<Ingress::State>> ingresses;
     {
       const std::lock_guard lock(mutex_);
       groups = Living(&groups_);
       queues = Living(&queues_);
+      ingresses = Living(&ingresses_);
     }
     for (const auto& queue : queues) queue->Signal();
     const int64_t now_ns = MonotonicNs();
+    soon = false;
+    for (const auto& ingress : ingresses) soon |= ingress->Signal(now_ns);
     if (now_ns < look_ns) continue;
     bool more = false;
+    for (auto& ingress : ingresses) {
+      ingress->Attend();
+      ingress.reset();
+    }
     for (auto& group : groups) {
       more |= group->Attend(now_ns);
       group.reset();

@@ -10,6 +10,7 @@
 
 #include "api/groupcast/completion.h"
 #include "api/groupcast/group.h"
+#include "api/groupcast/ingress.h"
 
 namespace groupcast {
 
@@ -21,14 +22,17 @@ class GroupControl {
 
   void Watch(const std::shared_ptr<Group::State>& group);
   void Watch(const std::shared_ptr<CompletionQueue::State>& queue);
+  void Watch(const std::shared_ptr<Ingress::State>& ingress);
   // Something is to be done before the next look.
   void Wake();
 
  private:
   GroupControl();
   static void RestartInChild();
+  template <typename T>
+  void WatchIn(std::vector<std::weak_ptr<T>>* all, const std::shared_ptr<T>& one);
   void Start();
-  void Wait(int64_t look_ns, bool left);
+  void Wait(int64_t look_ns, bool soon, bool left);
   void Run();
 
   std::mutex mutex_;
@@ -37,6 +41,7 @@ class GroupControl {
   bool wake_ = false;
   std::vector<std::weak_ptr<Group::State>> groups_;
   std::vector<std::weak_ptr<CompletionQueue::State>> queues_;
+  std::vector<std::weak_ptr<Ingress::State>> ingresses_;
 };
 
 }  // namespace groupcast

@@ -94,8 +94,11 @@ std::vector<Group::State::Answer> Group::State::Ask(const EngineUse& use,
       continue;
     }
     WriteLine(socket_, to, route, &answer.line);
-    answer.bin = {route.port, static_cast<uint16_t>(
-                                  use.engine()->LcoreOf(route.port, to.address, to.udp_port))};
+    // What is received stays with the lcore that received it.
+    const size_t lcore = has_ingress_.load(std::memory_order_relaxed)
+                             ? RunningEngine::kIngressLcore
+                             : use.engine()->LcoreOf(route.port, to.address, to.udp_port);
+    answer.bin = {route.port, static_cast<uint16_t>(lcore)};
     if (route.expires_ns != 0) expiries_[to.address] = route.expires_ns;
   }
   resolver.ReleaseNextHops(refused);
@@ -237,6 +240,16 @@ void Group::State::GiveBack(const EngineUse& use) {
   const std::vector<uint32_t> next_hops = members_.Reclaim();
   if (next_hops.empty() || use.engine() == nullptr || use.engine()->instance() != engine_) return;
   use.engine()->resolver().ReleaseNextHops(next_hops);
+}
+
+bool Group::State::SetFlow(std::shared_ptr<IngressFlow> flow,
+                           std::shared_ptr<LcoreReaders> readers) {
+  const std::unique_lock lock(writer_mutex_, std::try_to_lock);
+  if (!lock) return false;
+  // Of another lcore, perhaps.
+  if (flow != nullptr) NextStamp();
+  members_.SetFlow(std::move(flow), std::move(readers));
+  return true;
 }
 
 bool Group::State::Attend(int64_t now_ns) try {

@@ -16,18 +16,7 @@ constexpr uint32_t kLines = kMaxGroupRecipients;
 }  // namespace
 
 MemberKey KeyOf(const HeaderLine& line) {
-  MemberKey key;
-  key.scope = line.scope;
-  const uint8_t* udp = line.headers + IpUdpLen(line) - sizeof(rte_udp_hdr);
-  if (IsIpv6(line)) {
-    const auto* ip = reinterpret_cast<const rte_ipv6_hdr*>(line.headers);
-    std::memcpy(key.address.bytes.data(), ip->dst_addr, sizeof(ip->dst_addr));
-  } else {
-    key.address =
-        IpAddress::FromIpv4(reinterpret_cast<const rte_ipv4_hdr*>(line.headers)->dst_addr);
-  }
-  key.udp_port = reinterpret_cast<const rte_udp_hdr*>(udp)->dst_port;
-  return key;
+  return {DestinationOf(line), line.scope, UdpPortOf(line)};
 }
 
 GroupMembers::GroupMembers() : index_(0, SlotHash{this}, SlotEqual{this}) {
@@ -60,7 +49,8 @@ const LineSnapshot* GroupMembers::Acquire() const {
   return current_;
 }
 
-bool GroupMembers::Held() const {
+bool GroupMembers::Held() {
+  ReapOfFlow();
   return std::any_of(snapshots_.begin(), snapshots_.end(), [](const auto& snapshot) {
     return snapshot->holds.load(std::memory_order_acquire) != 0;
   });
@@ -218,6 +208,7 @@ void GroupMembers::Publish(uint64_t revision, uint32_t engine) {
     const std::lock_guard lock(current_mutex_);
     current_ = snapshots_.back().get();
   }
+  if (flow_ != nullptr) PublishToFlow(current_);
   before->next_hops_left.insert(before->next_hops_left.end(), next_hops_left_.begin(),
                                 next_hops_left_.end());
   next_hops_left_.clear();
@@ -229,7 +220,31 @@ void GroupMembers::ForgetNextHops() {
   for (const auto& snapshot : snapshots_) snapshot->next_hops_left.clear();
 }
 
+void GroupMembers::SetFlow(std::shared_ptr<IngressFlow> flow,
+                           std::shared_ptr<LcoreReaders> readers) {
+  if (flow_ != nullptr) PublishToFlow(nullptr);
+  flow_ = std::move(flow);
+  flow_readers_ = std::move(readers);
+  if (flow_ != nullptr) PublishToFlow(current_);
+}
+
+void GroupMembers::PublishToFlow(const LineSnapshot* snapshot) {
+  if (snapshot != nullptr) snapshot->holds.fetch_add(1, std::memory_order_relaxed);
+  const LineSnapshot* before = flow_->members.exchange(snapshot, std::memory_order_acq_rel);
+  if (before == nullptr) return;
+  replaced_of_flow_.push_back({before, flow_readers_, flow_readers_->Replaced()});
+}
+
+void GroupMembers::ReapOfFlow() {
+  std::erase_if(replaced_of_flow_, [](const OfFlow& replaced) {
+    if (!replaced.readers->Passed(replaced.token)) return false;
+    Release(replaced.snapshot);
+    return true;
+  });
+}
+
 std::vector<uint32_t> GroupMembers::Reclaim() {
+  ReapOfFlow();
   std::vector<uint32_t> next_hops;
   LineSnapshot* before = nullptr;
   for (auto it = snapshots_.begin(); it->get() != current_;) {

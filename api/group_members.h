@@ -16,8 +16,10 @@
 #include <span>
 #include <vector>
 
+#include "engine/datapath/ingress_flow.h"
 #include "engine/datapath/ip_address.h"
-#include "engine/datapath/request.h"
+#include "engine/datapath/lcore_readers.h"
+#include "engine/datapath/line_chunk.h"
 
 namespace groupcast {
 
@@ -35,48 +37,6 @@ struct MemberKey {
 };
 MemberKey KeyOf(const HeaderLine& line);
 
-// Where a member's packets leave.
-struct Bin {
-  static constexpr uint16_t kKernel = UINT16_MAX;  // as `port`: not by the engine
-  uint16_t port = kKernel;
-  uint16_t lcore = 0;
-  friend bool operator==(const Bin&, const Bin&) = default;
-  template <typename H>
-  friend H AbslHashValue(H h, const Bin& bin) {
-    return H::combine(std::move(h), bin.port, bin.lcore);
-  }
-};
-
-// Members of one bin. Immutable once it is in a snapshot, but for `usable_at`.
-struct LineChunk {
-  struct Hop {
-    uint32_t index;
-    uint16_t tag;
-  };
-
-  Bin bin;
-  uint16_t count = 0;
-  uint16_t least_mtu = UINT16_MAX;  // of the lines' path MTUs
-  uint32_t snapshots = 0;           // writer only: that hold it
-  bool current = true;              // writer only: among those that changes are made to
-  // Resolver::UsableChanges() for which all next hops were usable. senders: rw
-  mutable std::atomic<uint64_t> usable_at{UINT64_MAX};
-  std::vector<Hop> hops;  // the different ones
-  std::array<HeaderLine, kMaxGroupRecipients> lines;
-  std::array<uint64_t, kMaxGroupRecipients> tags;
-};
-
-// The membership of one moment, as senders use it.
-struct LineSnapshot {
-  std::atomic<uint32_t> holds{0};  // senders and their requests
-  uint64_t revision = 0;
-  size_t members = 0;
-  uint32_t engine = 0;  // Engine::instance() that its bins and next hops belong to; 0: none
-  std::vector<const LineChunk*> chunks;
-  // References on next hops to give back once this snapshot and all before it are gone.
-  std::vector<uint32_t> next_hops_left;
-};
-
 // The header lines of a group's members, in chunks that are replaced copy-on-write.
 //
 // Writers' methods: one thread at a time. Acquire() and Release(): any thread, also meanwhile.
@@ -89,14 +49,12 @@ class GroupMembers {
 
   // The latest published snapshot, held until Release().
   const LineSnapshot* Acquire() const;
-  // Whether somebody holds one.
-  bool Held() const;
+  // Whether somebody holds one. Not while others use this.
+  bool Held();
   static void Release(const LineSnapshot* snapshot) {
     HoldsOf(snapshot)->fetch_sub(1, std::memory_order_release);
   }
-  static std::atomic<uint32_t>* HoldsOf(const LineSnapshot* snapshot) {
-    return const_cast<std::atomic<uint32_t>*>(&snapshot->holds);
-  }
+  static std::atomic<uint32_t>* HoldsOf(const LineSnapshot* snapshot) { return &snapshot->holds; }
 
   // Writers. Nothing of it is seen before Publish().
   // Adds a member, or gives the one of the same key this line, bin and tag. `stamp`: whatever tells
@@ -116,6 +74,10 @@ class GroupMembers {
   void Publish(uint64_t revision, uint32_t engine);
   // The engine that the references belong to is gone: all stamps become 0.
   void ForgetNextHops();
+
+  // Publishes to the lcores, too, from now on; null: no more.
+  void SetFlow(std::shared_ptr<IngressFlow> flow, std::shared_ptr<LcoreReaders> readers);
+  bool has_flow() const { return flow_ != nullptr; }
 
   // Frees what nobody uses any more. Returns next hops to give back.
   std::vector<uint32_t> Reclaim();
@@ -159,6 +121,8 @@ class GroupMembers {
   void RemoveSlot(uint32_t slot);
   void LeaveNextHop(uint32_t slot);
   void Summarise(LineChunk* chunk);
+  void PublishToFlow(const LineSnapshot* snapshot);
+  void ReapOfFlow();
 
   std::vector<LineChunk*> chunks_;
   std::vector<uint32_t> free_numbers_;
@@ -167,6 +131,16 @@ class GroupMembers {
   absl::flat_hash_set<uint32_t> changed_;                      // numbers, since Publish()
   absl::flat_hash_set<uint32_t, SlotHash, SlotEqual> index_;
   std::vector<uint32_t> next_hops_left_;  // since Publish()
+
+  std::shared_ptr<IngressFlow> flow_;
+  std::shared_ptr<LcoreReaders> flow_readers_;
+  // Snapshots that lcores may still have a look at, one hold each.
+  struct OfFlow {
+    const LineSnapshot* snapshot;
+    std::shared_ptr<LcoreReaders> readers;
+    uint64_t token;
+  };
+  std::vector<OfFlow> replaced_of_flow_;
 
   mutable std::mutex current_mutex_;  // senders take a hold under it
   LineSnapshot* current_;

@@ -94,23 +94,6 @@ void GroupSender::SendLines(const EngineUse& use) {
   CountHere(Counter::kEngineRecipients, by_lines_);
 }
 
-bool GroupSender::IsUsable(Resolver& resolver, const HeaderLine& line) const {
-  const NextHop& hop = resolver.next_hops()[line.next_hop];
-  return hop.usable.load(std::memory_order_acquire) && hop.Tag() == line.next_hop_tag;
-}
-
-bool GroupSender::AllUsable(Resolver& resolver, const LineChunk& chunk) const {
-  // Read first: a change meanwhile makes the next look a whole one again.
-  const uint64_t changes = resolver.UsableChanges();
-  if (chunk.usable_at.load(std::memory_order_relaxed) == changes) return true;
-  for (const LineChunk::Hop& hop : chunk.hops) {
-    const NextHop& next_hop = resolver.next_hops()[hop.index];
-    if (!next_hop.usable.load(std::memory_order_acquire) || next_hop.Tag() != hop.tag) return false;
-  }
-  chunk.usable_at.store(changes, std::memory_order_relaxed);
-  return true;
-}
-
 // The longest run of lines that can be used as they are, again and again; the others are rest.
 void GroupSender::SendChunk(const EngineUse& use, const Run& run) {
   const LineChunk& chunk = *run.chunk;
@@ -120,16 +103,17 @@ void GroupSender::SendChunk(const EngineUse& use, const Run& run) {
     return;
   }
   Resolver& resolver = use.engine()->resolver();
+  const NextHopTable& next_hops = resolver.next_hops();
   const bool all_fit =
       options_.private_bytes != nullptr || body_.len() + kIpv6Headers <= chunk.least_mtu;
-  if (all_fit && AllUsable(resolver, chunk)) {
+  if (all_fit && AllUsable(chunk, next_hops, resolver.UsableChanges())) {
     PostRun(use, run);
     return;
   }
   const auto good = [&](uint16_t i) {
     const HeaderLine& line = chunk.lines[i];
     return (options_.private_bytes != nullptr || body_.len() + IpUdpLen(line) <= line.path_mtu) &&
-           IsUsable(resolver, line);
+           IsUsable(next_hops[line.next_hop], line.next_hop_tag);
   };
   for (uint16_t from = run.from; from < run.to;) {
     const bool is_good = good(from);
@@ -231,6 +215,7 @@ bool GroupSender::Post(const EngineUse& use, const Run& run) {
   request->line_holds = GroupMembers::HoldsOf(snapshot_);
   request->line_holds->fetch_add(1, std::memory_order_relaxed);
   request->sharing = static_cast<Sharing>(options_.strategy);
+  request->hop_limit = options_.hop_limit;
   if (copy) {
     requests_->UseCopy(bin.port, room);
   } else if (body_.len() > 0) {

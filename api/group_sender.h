@@ -54,8 +54,6 @@ class GroupSender {
   bool UsesLines(const EngineUse& use) const;
   void SendLines(const EngineUse& use);
   void SendChunk(const EngineUse& use, const Run& run);
-  bool IsUsable(Resolver& resolver, const HeaderLine& line) const;
-  bool AllUsable(Resolver& resolver, const LineChunk& chunk) const;
   void PostRun(const EngineUse& use, Run run);
   struct Asked {
     uint16_t staged;   // whose bytes are in staged_

@@ -7,8 +7,7 @@
 
 #include "api/caller_buffer.h"
 #include "api/group_sender.h"
-#include "api/kernel_path.h"
-#include "api/plain_call.h"
+#include "api/plain_members.h"
 
 namespace groupcast {
 namespace {
@@ -73,29 +72,19 @@ void GroupSender::SendRest() {
 
 void GroupSender::SendSome(std::span<const Rest> rest, const iovec& shared) {
   const size_t n = rest.size();
-  std::vector<uint64_t> memory((sizeof(giobuf6) + n * sizeof(giovec6)) / sizeof(uint64_t) + 1);
-  auto* buf6 = reinterpret_cast<giobuf6*>(memory.data());
-  auto* buf4 = reinterpret_cast<giobuf*>(memory.data());
-  buf6->shared = shared;  // at the same place in both
-  for (size_t i = 0; i < n; i++) {
-    const Recipient member = RecipientOf(*rest[i].chunk, rest[i].place);
-    char* bytes = rest_bytes_.data() + rest[i].offset;
-    const iovec prepend = {bytes, rest[i].prepend_len};
-    const iovec append = {bytes + rest[i].prepend_len, rest[i].append_len};
-    if (group_.six()) {
-      buf6->recinfo[i] = {member.address(), prepend, append};
-    } else {
-      buf4->recinfo[i] = {member.ipv4(), prepend, append};
-    }
+  PlainMembers members(group_.sd(), group_.six(), n);
+  for (const Rest& one : rest) {
+    char* bytes = rest_bytes_.data() + one.offset;
+    members.Add(RecipientOf(*one.chunk, one.place), {bytes, one.prepend_len},
+                {bytes + one.prepend_len, one.append_len});
   }
   std::vector<int> errors(n);
-  const CallerBuffer buffer = group_.six() ? CallerBuffer(buf6) : CallerBuffer(buf4);
   if (async_ != nullptr) {
     // What the engine took in another call would complete unseen.
     CountHere(Counter::kKernelRoute, n);
-    SendByKernel(group_.sd(), buffer, n, MSG_DONTWAIT, errors.data());
+    members.SendByKernelNow(shared, options_.hop_limit, errors.data());
   } else {
-    PlainCall(group_.sd(), buffer, n, nonblocking_ ? MSG_DONTWAIT : 0, call_, errors.data());
+    members.Send(shared, options_.hop_limit, nonblocking_ ? MSG_DONTWAIT : 0, call_, errors.data());
   }
   for (size_t i = 0; i < n; i++) {
     // The plain call has counted it.

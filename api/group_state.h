@@ -55,7 +55,14 @@ class Group::State {
   // Which member a rotating send begins with.
   uint64_t NextRotation() { return rotation_.fetch_add(1, std::memory_order_relaxed); }
   // Whether a sender or one of its requests still reads lines.
-  bool in_use() const { return members_.Held(); }
+  bool in_use() { return members_.Held(); }
+
+  // What an Ingress receives goes to the members by this flow of the attached engine; null: none.
+  // False: a change is under way; try again.
+  bool SetFlow(std::shared_ptr<IngressFlow> flow, std::shared_ptr<LcoreReaders> readers);
+  // One Ingress at a time: whether there was none.
+  bool TakeIngress() { return !has_ingress_.exchange(true, std::memory_order_acq_rel); }
+  void GiveIngress() { has_ingress_.store(false, std::memory_order_release); }
 
  private:
   static constexpr uint16_t kStale = 1;  // a stamp: to be asked again
@@ -106,6 +113,7 @@ class Group::State {
   mutable std::mutex socket_mutex_;
   UdpSocket socket_;
 
+  std::atomic<bool> has_ingress_{false};
   std::atomic<bool> used_{false};
   std::atomic<uint64_t> rotation_{0};
 };

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstring>
 
 #include "api/seat.h"
 #include "api/udp_socket.h"
@@ -33,6 +34,59 @@ size_t PutIovec(const iovec& part, iovec* at) {
   return 1;
 }
 
+int Option(int sd, int level, int name) {
+  int value = -1;
+  socklen_t len = sizeof(value);
+  return getsockopt(sd, level, name, &value, &len) == 0 ? value : -1;
+}
+
+// A control message that lowers what the socket would send with, of either family.
+class HopLimit {
+ public:
+  // `most`: 0 for none.
+  HopLimit(int sd, uint8_t most) : most_(most) {
+    if (most_ == 0) return;
+    socket_ = {Option(sd, IPPROTO_IP, IP_TTL), Option(sd, IPPROTO_IP, IP_MULTICAST_TTL),
+               Option(sd, IPPROTO_IPV6, IPV6_UNICAST_HOPS),
+               Option(sd, IPPROTO_IPV6, IPV6_MULTICAST_HOPS)};
+  }
+
+  void PutTo(const sockaddr* destination, msghdr* header) {
+    if (most_ == 0) return;
+    const auto* four = reinterpret_cast<const sockaddr_in*>(destination);
+    const auto* six = reinterpret_cast<const sockaddr_in6*>(destination);
+    const bool is_six = destination->sa_family == AF_INET6;
+    const bool mapped = is_six && IN6_IS_ADDR_V4MAPPED(&six->sin6_addr);
+    const uint32_t ipv4 = ntohl(mapped ? six->sin6_addr.s6_addr32[3] : four->sin_addr.s_addr);
+    const bool by_ipv6 = is_six && !mapped;
+    const bool multicast = by_ipv6 ? IN6_IS_ADDR_MULTICAST(&six->sin6_addr) : IN_MULTICAST(ipv4);
+    const int set = socket_[(by_ipv6 ? 2 : 0) + (multicast ? 1 : 0)];
+    if (set >= 0 && set <= most_) return;
+    // An IPv6 socket takes the IPv4 message for mapped addresses.
+    Put(by_ipv6 ? &six_ : &four_, by_ipv6 ? IPPROTO_IPV6 : IPPROTO_IP,
+        by_ipv6 ? IPV6_HOPLIMIT : IP_TTL, header);
+  }
+
+ private:
+  struct Control {
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> bytes{};
+  };
+  void Put(Control* control, int level, int type, msghdr* header) const {
+    header->msg_control = control->bytes.data();
+    header->msg_controllen = control->bytes.size();
+    cmsghdr* message = CMSG_FIRSTHDR(header);
+    message->cmsg_level = level;
+    message->cmsg_type = type;
+    message->cmsg_len = CMSG_LEN(sizeof(int));
+    const int value = most_;
+    std::memcpy(CMSG_DATA(message), &value, sizeof(value));
+  }
+
+  uint8_t most_;
+  std::array<int, 4> socket_{};
+  Control four_, six_;
+};
+
 // `index_of`: place in the call of the i-th recipient to send to.
 template <typename IndexOf>
 size_t Send(int sd, const CallerBuffer& buf, size_t count, IndexOf index_of, int flags,
@@ -40,6 +94,7 @@ size_t Send(int sd, const CallerBuffer& buf, size_t count, IndexOf index_of, int
   std::array<mmsghdr, kBatch> messages;
   std::array<std::array<iovec, 3>, kBatch> parts;
   size_t sent = 0, errors = 0, would_block = 0;
+  HopLimit hop_limit(sd, buf.hop_limit());
   const size_t at_once = count > 1 && Collects(sd, flags) ? 1 : kBatch;
   for (size_t done = 0; done < count;) {
     const size_t n = std::min(at_once, count - done);
@@ -54,6 +109,7 @@ size_t Send(int sd, const CallerBuffer& buf, size_t count, IndexOf index_of, int
       header.msg_namelen = buf.address_len();
       header.msg_iov = parts[i].data();
       header.msg_iovlen = used;
+      hop_limit.PutTo(buf.Address(index), &header);
     }
     int64_t since_ns = MonotonicNs();  // that the datagram in front waits
     for (size_t i = 0; i < n;) {

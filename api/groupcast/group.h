@@ -24,6 +24,8 @@
 
 namespace groupcast {
 
+class Ingress;
+
 // Whether packets share the payload's memory or have a copy each. What arrives is the same.
 enum class Strategy : uint8_t {
   kAuto,   // what the port's driver profile holds for cheaper (its copybreak)
@@ -42,6 +44,10 @@ struct SendOptions {
   // Never waits for room, like MSG_DONTWAIT; also where the socket is O_NONBLOCK.
   bool nonblocking = false;
   Strategy strategy = Strategy::kAuto;
+  // The most that a datagram may leave with of time to live (IPv4) or hop limit (IPv6); 0: as the
+  // socket says. For who passes on what it has received: one less than that came with, so that
+  // what goes round in a circle ends.
+  uint8_t hop_limit = 0;
   // Begins each send with another member, so that no one is always served first or last. (Members
   // that go by the kernel come behind the others.)
   bool rotate = false;
@@ -120,6 +126,7 @@ class GROUPCAST_API Group {
   class State;
 
  private:
+  friend class Ingress;
   explicit Group(std::shared_ptr<State> state);
   std::shared_ptr<State> state_;
 };

@@ -23,7 +23,8 @@ struct DriverProfile {
   uint16_t segment_bytes = UINT16_MAX;  // longest segment that it reads
   uint16_t tx_descriptors = 1024;
   uint16_t rx_descriptors = 1024;
-  bool rx_queues = false;    // it transmits only with a receive queue beside each transmit queue
+  bool rx_queues = false;    // with a receive queue beside each transmit queue
+  bool ingress = false;      // what they receive can be relayed
   uint16_t copybreak = 256;  // bytes; smaller payloads are copied, not chained
   uint16_t min_frame = 14;   // bytes; shorter frames are refused by the driver
   Completion completion = Completion::kConsumer;

@@ -72,6 +72,7 @@ absl::Status RunningEngine::StartPorts() {
     auto port = PortSetup::Start(config, static_cast<uint16_t>(config_.lcores.size()));
     if (!port.ok()) return port.status();
     LogNotice((*port)->Describe());
+    if ((*port)->receive_pool() != nullptr) receive_pools_.push_back((*port)->receive_pool());
     ports_.push_back(*std::move(port));
   }
   return absl::OkStatus();
@@ -105,6 +106,7 @@ void RunningEngine::OnInterface(uint16_t port, const InterfaceState& state) {
     shared->link_up.store(state.exists && state.up && state.carrier, std::memory_order_relaxed);
   }
   shared->mtu.store(state.mtu, std::memory_order_relaxed);
+  shared->SetMac(state.mac);
 }
 
 absl::Status RunningEngine::StartLcores() {
@@ -141,6 +143,12 @@ absl::Status RunningEngine::StartLcores() {
     options.next_hops = &resolver_->next_hops();
     options.pools = lcore.mempools->pools();
     options.first_ip_id = static_cast<uint16_t>(random());
+    options.instance = instance_;
+    options.ingress = &ingress_->table();
+    options.readers = ingress_->readers().get();
+    options.usable_changes = &resolver_->usable_changes();
+    // Of all ports: a group's datagrams stay with the lcore that received them.
+    if (i == kIngressLcore) AddIngress(&options);
     lcore.loop = std::make_unique<PollLoop>(options, ports);
     lcores_.push_back(std::move(lcore));
   }
@@ -188,6 +196,7 @@ absl::StatusOr<std::unique_ptr<RunningEngine>> RunningEngine::Start(const Engine
   self->netns_cookie_ = NetnsCookie();
   status = self->StartPorts();
   if (status.ok()) status = self->StartResolver();
+  if (status.ok()) status = self->StartIngress();
   if (status.ok()) status = self->StartLcores();
   if (!status.ok()) {
     self->Stop([] { return true; });
@@ -217,6 +226,7 @@ void RunningEngine::Stop(const std::function<bool()>& callers_gone) {
   };
   stopping_.store(true, std::memory_order_release);
   if (resolver_ != nullptr) resolver_->WakeWaiters();
+  if (ingress_ != nullptr) ingress_->Stop();
   const auto deadline = Clock::now() + kDrain;
   while (Clock::now() < deadline && !(callers_gone() && posted_done() && drained())) nap();
   mode_.store(RunMode::kAbandon, std::memory_order_release);

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "engine/control/config.h"
+#include "engine/control/ingress_claims.h"
 #include "engine/control/ipv6_settings.h"
 #include "engine/control/mempools.h"
 #include "engine/control/port_setup.h"
@@ -42,12 +43,15 @@ class RunningEngine {
   Channel* ChannelOf(uint32_t number);
 
   Resolver& resolver() { return *resolver_; }
+  IngressClaims& ingress() { return *ingress_; }
   const Ipv6Settings& ipv6_settings() const { return ipv6_settings_; }
   const EngineConfig& config() const { return config_; }
   uint32_t instance() const { return instance_; }  // differs for each engine of the process; not 0
   uint64_t netns_cookie() const { return netns_cookie_; }
   // Whether a socket bound to this interface can be served: 0 (unbound), or a port's own.
   bool MayBindTo(uint32_t interface) const;
+  // The lcore that receives what is relayed, and sends it.
+  static constexpr size_t kIngressLcore = 0;
   // Which lcore sends to this recipient: always the same, so that order holds.
   size_t LcoreOf(uint16_t port, const IpAddress& address, rte_be16_t udp_port) const;
   bool LinkUp(uint16_t port) const {
@@ -76,6 +80,8 @@ class RunningEngine {
   explicit RunningEngine(const EngineConfig& config) : config_(config) {}
   absl::Status StartPorts();
   absl::Status StartResolver();
+  absl::Status StartIngress();
+  void AddIngress(PollLoop::Options* options);
   absl::Status StartLcores();
   void OnInterface(uint16_t port, const InterfaceState& state);
   void WarnOfEgressFilters();
@@ -85,8 +91,11 @@ class RunningEngine {
   uint32_t instance_ = 0;  // makes names of DPDK objects unique
   uint64_t netns_cookie_ = 0;
   const Ipv6Settings ipv6_settings_;
+  std::vector<std::shared_ptr<ReceivePool>> receive_pools_;  // outlive all ports
   std::vector<std::unique_ptr<PortSetup>> ports_;
   std::unique_ptr<Resolver> resolver_;
+  std::unique_ptr<IngressClaims> ingress_;
+  std::vector<CacheLines> ingress_memory_;  // of relayed datagrams' requests
   std::vector<Lcore> lcores_;
   std::atomic<bool> stopping_{false};
   std::atomic<RunMode> mode_{RunMode::kRun};

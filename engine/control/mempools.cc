@@ -16,6 +16,8 @@ namespace {
 
 constexpr uint32_t kCache = 256;
 
+}  // namespace
+
 absl::StatusOr<rte_mempool*> CreatePool(const std::string& name, uint32_t mbufs, uint32_t room) {
   if (room > UINT16_MAX) {
     return absl::InvalidArgumentError(
@@ -31,7 +33,17 @@ absl::StatusOr<rte_mempool*> CreatePool(const std::string& name, uint32_t mbufs,
   return pool;
 }
 
-}  // namespace
+bool FreePool(rte_mempool* pool) {
+  const unsigned out = rte_mempool_in_use_count(pool);
+  if (out == 0) {
+    TakeOver(pool);
+    rte_mempool_free(pool);
+    return true;
+  }
+  LogWarning(absl::StrCat("mempool ", pool->name, " is kept: ", out,
+                          " mbufs are still with their consumer"));
+  return false;
+}
 
 absl::StatusOr<std::unique_ptr<Mempools>> Mempools::Create(const std::string& name,
                                                            uint32_t packets,
@@ -58,15 +70,7 @@ absl::StatusOr<std::unique_ptr<Mempools>> Mempools::Create(const std::string& na
 
 Mempools::~Mempools() {
   for (rte_mempool* pool : {pools_.heads, pools_.large, pools_.views}) {
-    if (pool == nullptr) continue;
-    const unsigned out = rte_mempool_in_use_count(pool);
-    if (out == 0) {
-      TakeOver(pool);
-      rte_mempool_free(pool);
-    } else {
-      LogWarning(absl::StrCat("mempool ", pool->name, " is kept: ", out,
-                              " mbufs are still with their consumer"));
-    }
+    if (pool != nullptr) FreePool(pool);
   }
 }
 

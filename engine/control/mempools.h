@@ -12,6 +12,12 @@
 
 namespace groupcast {
 
+// A pool of mbufs with `room` bytes each, headroom included. `name`: unique among all that live.
+absl::StatusOr<rte_mempool*> CreatePool(const std::string& name, uint32_t mbufs, uint32_t room);
+// Frees it if every mbuf is back; false: it stays, with a warning (whoever has them holds pointers
+// into it).
+bool FreePool(rte_mempool* pool);
+
 // The mempools of one lcore.
 class Mempools {
  public:

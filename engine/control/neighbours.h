@@ -61,7 +61,7 @@ class Neighbours {
   // Whether a next hop became usable, or got another MAC, since this was last called.
   bool TakeChanged();
   // See Resolver::UsableChanges(). Any thread.
-  uint64_t usable_changes() const { return usable_changes_.load(std::memory_order_acquire); }
+  const std::atomic<uint64_t>& usable_changes() const { return usable_changes_; }
   bool empty() const { return by_key_.empty(); }
 
   static constexpr int64_t kProbeIntervalNs = 5'000'000'000;

@@ -32,7 +32,8 @@ namespace {
 constexpr char kAfPacket[] = "net_af_packet";
 constexpr char kVirtioUser[] = "net_virtio_user";
 constexpr auto kFirstPeer = std::chrono::seconds(10);
-constexpr uint32_t kRxMbufs = 64;  // nothing is received: what a queue's set-up wants to see
+// Received datagrams that wait, or that packets under way share, beside those in the rings.
+constexpr uint32_t kDatagramsUnderWay = 2048;
 // TPACKET2_HDRLEN and alignment before the frame in net_af_packet's ring.
 constexpr uint32_t kRingFrameOverhead = 64 + kEthernetHeader + kVlanTag;
 constexpr uint32_t kLeastRingFrame = 2048;
@@ -236,8 +237,8 @@ absl::Status PortSetup::Configure(uint16_t queues) {
   const bool tells_link = interface_ == 0 && (*info.dev_flags & RTE_ETH_DEV_INTR_LSC) != 0;
   conf.intr_conf.lsc = tells_link ? 1 : 0;
   if (tells_link) link_watch_.emplace(config_.name, port_id_, &state_);
-  const uint16_t rx_queues = profile_.rx_queues ? queues_ : 0;
-  rc = rte_eth_dev_configure(port_id_, rx_queues, queues_, &conf);
+  rx_queues_ = profile_.rx_queues ? std::min(queues_, info.max_rx_queues) : uint16_t{0};
+  rc = rte_eth_dev_configure(port_id_, rx_queues_, queues_, &conf);
   if (rc < 0) return Failed(rc, absl::StrCat("can't be configured with ", queues_, " TX queues"));
   tx_descriptors_ = kick_.count > 0
                         ? static_cast<uint16_t>(std::min<uint32_t>(ring_frames_, UINT16_MAX))
@@ -251,16 +252,26 @@ absl::Status PortSetup::Configure(uint16_t queues) {
     rc = rte_eth_tx_queue_setup(port_id_, queue, tx_descriptors_, SOCKET_ID_ANY, &tx);
     if (rc < 0) return Failed(rc, absl::StrCat("can't set up TX queue ", queue));
   }
-  for (uint16_t queue = 0; queue < rx_queues; queue++) {
-    if (rx_pool_ == nullptr) {
-      rx_pool_ = rte_pktmbuf_pool_create(absl::StrCat("gc_rx_", port_id_).c_str(), kRxMbufs, 0, 0,
-                                         RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
-    }
-    if (rx_pool_ == nullptr) return Failed(rte_errno, "has no memory for its receive queues");
-    rc = rte_eth_rx_queue_setup(port_id_, queue, rx_descriptors, SOCKET_ID_ANY, nullptr, rx_pool_);
+  absl::Status status = SetUpReceive(rx_descriptors);
+  return status.ok() ? Begin() : status;
+}
+
+absl::Status PortSetup::SetUpReceive(uint16_t descriptors) {
+  if (rx_queues_ == 0) return absl::OkStatus();
+  // Where nothing is relayed only what a ring is filled with.
+  const uint32_t under_way = profile_.ingress ? tx_descriptors_ + kDatagramsUnderWay : 64;
+  const uint32_t frame = std::max<uint32_t>(
+      {mtu_ + kEthernetHeader + kVlanTag, ring_frame_, RTE_MBUF_DEFAULT_DATAROOM});
+  auto pool = ReceivePool::Create(absl::StrCat("gc_rx_", port_id_),
+                                  uint32_t{rx_queues_} * (descriptors + under_way), frame);
+  if (!pool.ok()) return pool.status();
+  receive_pool_ = *std::move(pool);
+  for (uint16_t queue = 0; queue < rx_queues_; queue++) {
+    const int rc = rte_eth_rx_queue_setup(port_id_, queue, descriptors, SOCKET_ID_ANY, nullptr,
+                                          receive_pool_->pool());
     if (rc < 0) return Failed(rc, absl::StrCat("can't set up RX queue ", queue));
   }
-  return Begin();
+  return absl::OkStatus();
 }
 
 // rte_eth_dev_start() sets the MAC and the flags of net_af_packet's interface
@@ -310,7 +321,6 @@ PortSetup::~PortSetup() {
   if (rte_eth_dev_info_get(port_id_, &info) != 0) return;
   rte_device* device = info.device;
   rte_eth_dev_close(port_id_);
-  rte_mempool_free(rx_pool_);
   const int rc = rte_dev_remove(device);
   if (rc < 0) LogWarning(std::string(Failed(rc, "can't be removed").message()));
 }

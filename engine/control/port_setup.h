@@ -12,6 +12,7 @@
 #include "engine/control/config.h"
 #include "engine/control/driver_profile.h"
 #include "engine/control/link_watch.h"
+#include "engine/control/receive_pool.h"
 #include "engine/datapath/assembler.h"
 #include "engine/datapath/port.h"
 
@@ -38,6 +39,11 @@ class PortSetup {
   uint16_t queues() const { return queues_; }
   uint16_t tx_descriptors() const { return tx_descriptors_; }
   const KickSockets& kick() const { return kick_; }
+  // Receive queues whose frames can be relayed; 0: none.
+  uint16_t ingress_queues() const { return profile_.ingress ? rx_queues_ : uint16_t{0}; }
+  uint16_t port_id() const { return port_id_; }
+  // What they receive into; outlives the port where somebody still reads. Null: no queues.
+  const std::shared_ptr<ReceivePool>& receive_pool() const { return receive_pool_; }
   PortState* state() { return &state_; }
   const PortState* state() const { return &state_; }
   TxPlan Plan(uint16_t queue) const;
@@ -56,6 +62,7 @@ class PortSetup {
   void AddArguments(uint16_t queues);
   absl::Status Probe(uint16_t queues);
   absl::Status Configure(uint16_t queues);
+  absl::Status SetUpReceive(uint16_t descriptors);
   absl::Status Begin();
   absl::Status Failed(int error, const std::string& what) const;
 
@@ -75,7 +82,8 @@ class PortSetup {
   uint16_t tx_descriptors_ = 0;
   bool chains_ = false;
   uint64_t mbuf_offloads_ = 0;
-  rte_mempool* rx_pool_ = nullptr;
+  uint16_t rx_queues_ = 0;
+  std::shared_ptr<ReceivePool> receive_pool_;
   KickSockets kick_;
   PortState state_;
   std::optional<LinkWatch> link_watch_;

@@ -59,7 +59,7 @@ absl::StatusOr<std::unique_ptr<Resolver::State>> Resolver::State::Create(Options
       port.exists = true;
       port.mtu = fixed.mtu;
       state->neighbours_.SetPort(i, /*exists=*/true, fixed.mac, /*no_arp=*/false);
-      state->TellInterface(i, {.mtu = fixed.mtu});
+      state->TellInterface(i, {.mtu = fixed.mtu, .mac = fixed.mac});
     } else if (!port.exists) {
       return absl::NotFoundError(absl::StrCat("port ", port.config.name, ": interface number ",
                                               port.config.interface,
@@ -301,7 +301,10 @@ uint64_t Resolver::AwaitChange(uint64_t seen, int64_t deadline_ns) {
 uint64_t Resolver::Changes() const { return state_->changes(); }
 void Resolver::WakeWaiters() { state_->WakeWaiters(); }
 uint64_t Resolver::Revision() const { return state_->revision(); }
-uint64_t Resolver::UsableChanges() const { return state_->usable_changes(); }
+uint64_t Resolver::UsableChanges() const {
+  return usable_changes().load(std::memory_order_acquire);
+}
+const std::atomic<uint64_t>& Resolver::usable_changes() const { return state_->usable_changes(); }
 uint64_t Resolver::MtuChanges() const { return state_->mtu_changes(); }
 uint32_t Resolver::Generation() const { return state_->generation(); }
 bool Resolver::EgressPolicy() const { return state_->egress_policy(); }

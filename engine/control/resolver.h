@@ -86,6 +86,7 @@ struct InterfaceState {
   bool up = true;       // IFF_UP
   bool carrier = true;  // IFF_RUNNING / operstate allows sending
   uint32_t mtu = 1500;
+  rte_ether_addr mac{};
 };
 using InterfaceCallback = std::function<void(uint16_t port, const InterfaceState&)>;
 
@@ -172,6 +173,7 @@ class Resolver {
   // Bumped after a next hop became usable or stopped being so: while it is what it was before a
   // sender found all of its next hops usable, that sender need not look again.
   uint64_t UsableChanges() const;
+  const std::atomic<uint64_t>& usable_changes() const;
 
   // Appends the destinations that a message from the network may have given another path MTU since
   // `seen` (0 at first), and returns what to give as `seen` next. Only the last kMtuChanges are

@@ -51,7 +51,8 @@ bool IsRouting(const nlmsghdr* message) {
 uint32_t Before(uint32_t now_s, uint32_t seconds) { return now_s > seconds ? now_s - seconds : 0; }
 
 bool Same(const InterfaceState& a, const InterfaceState& b) {
-  return a.exists == b.exists && a.up == b.up && a.carrier == b.carrier && a.mtu == b.mtu;
+  return a.exists == b.exists && a.up == b.up && a.carrier == b.carrier && a.mtu == b.mtu &&
+         rte_is_same_ether_addr(&a.mac, &b.mac);
 }
 
 }  // namespace
@@ -191,7 +192,8 @@ void Resolver::State::SetLink(const LinkMessage& link) {
       .exists = exists,
       .up = exists && link.up,
       .carrier = exists && link.running,
-      .mtu = exists ? std::min(link.mtu, port.config.mtu) : port.state.mtu};
+      .mtu = exists ? std::min(link.mtu, port.config.mtu) : port.state.mtu,
+      .mac = exists ? link.mac : port.state.mac};
   {
     std::lock_guard lock(mutex_);
     const bool vanished = port.exists && !exists;

@@ -53,6 +53,23 @@ void OffloadChecksums(uint64_t offloads, bool ipv6, uint16_t ethernet_len, uint8
   }
 }
 
+// A finished header's, at most `most`.
+void LowerHopLimit(uint8_t most, bool ipv6, uint8_t* headers) {
+  if (ipv6) {
+    auto* ip = reinterpret_cast<rte_ipv6_hdr*>(headers);
+    ip->hop_limits = std::min(ip->hop_limits, most);
+    return;
+  }
+  auto* ip = reinterpret_cast<rte_ipv4_hdr*>(headers);
+  if (ip->time_to_live <= most) return;
+  // RFC 1624, equation 3: of a word whose first byte is what changes.
+  const auto less = static_cast<uint8_t>(ip->time_to_live - most);
+  ip->time_to_live = most;
+  ip->hdr_checksum = static_cast<uint16_t>(
+      ~FoldSum(uint32_t{static_cast<uint16_t>(~ip->hdr_checksum)} +
+               static_cast<uint16_t>(~rte_cpu_to_be_16(static_cast<uint16_t>(less << 8)))));
+}
+
 void ViewReleased(void*, void* opaque) {
   auto* request = static_cast<Request*>(opaque);
   EndReading(request);
@@ -66,7 +83,8 @@ Assembler::Form Assembler::FormOf(const Request& request, const TxPlan& plan) co
   if (request.sharing == Sharing::kAuto && request.payload_len <= plan.copybreak) return {};
   const uint32_t pieces =
       SharedPayload::Pieces(request.segments, request.nb_segments, plan.segment_bytes);
-  const uint32_t most = std::min<uint32_t>(plan.max_segments - 1, kMostPieces);
+  const uint32_t most =
+      request.adopted ? 1 : std::min<uint32_t>(plan.max_segments - 1, kMostPieces);
   return {pieces <= most, pieces};
 }
 
@@ -129,6 +147,7 @@ uint16_t Assembler::WriteHead(const Request& request, const HeaderLine& line,
     FinishIpv4(line, udp_payload_len, payload_sum, ip_id, ip);
     len += kIpv4Headers;
   }
+  if (request.hop_limit != 0) LowerHopLimit(request.hop_limit, ipv6, headers);
   if (plan.offloads != 0) OffloadChecksums(plan.offloads, ipv6, ethernet_len, headers, head);
   if (plan.vlan != 0) {
     head->ol_flags |= RTE_MBUF_F_TX_VLAN;

@@ -2,50 +2,15 @@
 // Copyright (c) 2026 the Groupcast authors
 #include "engine/datapath/channel.h"
 
-#include <cstring>
-#include <new>
-
 namespace groupcast {
-namespace {
-
-constexpr size_t kRequestLen = RTE_ALIGN_CEIL(sizeof(Request), size_t{64});
-
-constexpr size_t FixedLen(const Channel::Shape& shape) {
-  const size_t own = shape.own_lines ? sizeof(HeaderLine) + sizeof(uint32_t) : 0;
-  const size_t privates = shape.privates ? sizeof(PrivatePart) : 0;
-  return kRequestLen + shape.nb_recipients * (own + privates + sizeof(uint8_t));
-}
-
-}  // namespace
 
 size_t Channel::MostPrivate(uint16_t port, size_t lcore, const Shape& shape) const {
-  return ports_[port].requests[lcore].LargestBlock() - FixedLen(shape);
+  return ports_[port].requests[lcore].LargestBlock() - RequestLen(shape);
 }
 
 Request* Channel::Allocate(uint16_t port, size_t lcore, const Shape& shape) {
-  Arena& arena = ports_[port].requests[lcore];
-  auto* at = static_cast<uint8_t*>(arena.Allocate(FixedLen(shape) + shape.private_len));
-  if (at == nullptr) return nullptr;
-  auto* request = new (at) Request{};
-  const size_t n = shape.nb_recipients;
-  request->nb_recipients = shape.nb_recipients;
-  at += kRequestLen;
-  if (shape.own_lines) {
-    request->lines = request->own_lines = reinterpret_cast<HeaderLine*>(at);
-    at += n * sizeof(HeaderLine);
-    request->indices = reinterpret_cast<uint32_t*>(at);
-    at += n * sizeof(uint32_t);
-  }
-  if (shape.privates) {
-    request->privates = request->own_privates = reinterpret_cast<PrivatePart*>(at);
-    at += n * sizeof(PrivatePart);
-  }
-  request->errors = at;
-  std::memset(request->errors, 0, n);
-  request->private_bytes = request->own_private_bytes = at + n;
-  request->holds.store(2, std::memory_order_relaxed);
-  request->readers.store(1, std::memory_order_relaxed);
-  return request;
+  // Held by the caller and the lcore.
+  return AllocateRequest(&ports_[port].requests[lcore], shape, 2);
 }
 
 void Channel::Discard(Request* request) {

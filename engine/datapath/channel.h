@@ -11,6 +11,7 @@
 #include "engine/datapath/arena.h"
 #include "engine/datapath/idle.h"
 #include "engine/datapath/request.h"
+#include "engine/datapath/request_memory.h"
 
 namespace groupcast {
 
@@ -42,13 +43,7 @@ class Channel {
     return ports_[port].payloads.Iova(payload);
   }
 
-  // What a request has room for.
-  struct Shape {
-    uint16_t nb_recipients;
-    bool own_lines;  // with lines and indices; else they are a registered group's
-    bool privates;   // PrivateParts, and `private_len` bytes
-    size_t private_len;
-  };
+  using Shape = RequestShape;
   // A request with its arrays in place and zero errors, held by caller and lcore; or null for no
   // room. Unless posted it is given back with Discard().
   Request* Allocate(uint16_t port, size_t lcore, const Shape& shape);

@@ -43,6 +43,10 @@ enum class Counter : uint8_t {
   kNextHopGone,
   kOversize,
   kLateErrors,
+  kIngressFrames,
+  kIngressForeign,
+  kIngressMalformed,
+  kIngressBadChecksum,
   kSleeps,
   kKicks,
   // Control thread.

@@ -51,6 +51,21 @@ inline uint16_t IpUdpLen(const HeaderLine& line) {
   return IsIpv6(line) ? kIpv6Headers : kIpv4Headers;
 }
 
+// Where it goes to.
+inline IpAddress DestinationOf(const HeaderLine& line) {
+  IpAddress address;
+  if (IsIpv6(line)) {
+    const auto* ip = reinterpret_cast<const rte_ipv6_hdr*>(line.headers);
+    std::memcpy(address.bytes.data(), ip->dst_addr, sizeof(ip->dst_addr));
+    return address;
+  }
+  return IpAddress::FromIpv4(reinterpret_cast<const rte_ipv4_hdr*>(line.headers)->dst_addr);
+}
+inline rte_be16_t UdpPortOf(const HeaderLine& line) {
+  const uint8_t* udp = line.headers + IpUdpLen(line) - sizeof(rte_udp_hdr);
+  return reinterpret_cast<const rte_udp_hdr*>(udp)->dst_port;
+}
+
 // What a socket gives every one of its IPv4 datagrams.
 struct Ipv4Sender {
   rte_be32_t source;

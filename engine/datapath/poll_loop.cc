@@ -12,10 +12,10 @@ namespace groupcast {
 namespace {
 
 constexpr uint32_t kTakeMost = 32;            // requests of one channel per look
-constexpr uint16_t kTurn = 32;                // packets of one channel per turn
 constexpr uint64_t kSpinUs = 50;              // without work, before the first sleep
 constexpr uint64_t kKickUs = 20;              // between two kicks of an idle lcore
 constexpr int64_t kShortSleepNs = 50'000;     // something waits for room
+constexpr int64_t kReceiveSleepNs = 100'000;  // frames may come, of which nobody tells
 constexpr int64_t kLongSleepNs = 10'000'000;  // nothing waits
 
 }  // namespace
@@ -25,39 +25,73 @@ PollLoop::PollLoop(const Options& options, const std::vector<PortOptions>& ports
       assembler_(options.pools, *options.next_hops, &counters_, options.first_ip_id),
       us_tsc_(rte_get_tsc_hz() / 1'000'000) {
   for (const PortOptions& port : ports) {
-    ports_.push_back(std::make_unique<PortTurns>(port, &counters_));
+    ports_.push_back(std::make_unique<PortPlace>(port, &counters_));
     if (port_of_index_.size() <= port.index) port_of_index_.resize(port.index + 1);
     port_of_index_[port.index] = ports_.back().get();
   }
+  IngressLcore lcore{static_cast<uint16_t>(options.lcore),
+                     options.instance,
+                     options.next_hops,
+                     options.usable_changes,
+                     {},
+                     options.ingress_requests,
+                     rte_get_tsc_hz(),
+                     &counters_};
+  for (PortPlace* place : port_of_index_) {
+    lcore.ports.push_back(place != nullptr ? &place->turns : nullptr);
+  }
+  ingress_ = std::make_unique<IngressLoop>(std::move(lcore), options.ingress_ports);
 }
 
 void PollLoop::Run(const std::atomic<RunMode>& mode) {
+  const auto reader = static_cast<uint32_t>(options_.lcore);
+  options_.readers->Enter(reader);
   for (;;) {
     const RunMode now = mode.load(std::memory_order_acquire);
-    if (now == RunMode::kExit) return;
+    if (now == RunMode::kExit) break;
     if (RunOnce(now)) {
       idle_since_tsc_ = 0;
     } else {
       IdleStep();
     }
+    options_.readers->Quiescent(reader);
   }
+  ingress_->Discard();
+  options_.readers->Leave(reader);
 }
 
 bool PollLoop::RunOnce(RunMode mode) {
   bool moved = TakeRequests();
-  for (const auto& turns : ports_) {
-    if (turns->first == nullptr && turns->port.Backlog() == 0) continue;
+  moved |= TakeIngress(mode);
+  for (const auto& place : ports_) {
+    PortTurns& turns = place->turns;
+    if (turns.Empty()) continue;
     if (unlikely(mode == RunMode::kAbandon)) {
-      moved |= End(turns.get(), kNotStarted) > 0;
-    } else if (unlikely(!turns->port.LinkUp())) {
-      const uint64_t ended = End(turns.get(), ENETDOWN);
+      moved |= turns.End(kNotStarted) > 0;
+    } else if (unlikely(!turns.port().LinkUp())) {
+      const uint64_t ended = turns.End(ENETDOWN);
       counters_.Add(Counter::kLinkDown, ended);
       moved |= ended > 0;
     } else {
-      moved |= Serve(turns.get());
+      moved |= turns.Serve(&assembler_);
     }
   }
   return moved;
+}
+
+bool PollLoop::TakeIngress(RunMode mode) {
+  bool moved = false;
+  const IngressTable* table = options_.ingress->load(std::memory_order_acquire);
+  if (table != nullptr && ingress_->Receive(*table)) {
+    moved = true;
+    if (drained_.load(std::memory_order_relaxed)) drained_.store(false, std::memory_order_release);
+  }
+  if (!ingress_->Waits()) return moved;
+  if (unlikely(mode == RunMode::kAbandon)) {
+    ingress_->Discard();
+    return true;
+  }
+  return ingress_->Serve() || moved;
 }
 
 bool PollLoop::TakeRequests() {
@@ -73,82 +107,11 @@ bool PollLoop::TakeRequests() {
     // Before any of them is done: whoever sees that sees this.
     if (drained_.load(std::memory_order_relaxed)) drained_.store(false, std::memory_order_release);
     for (uint32_t i = 0; i < n; i++) {
-      Request* request = requests[i];
-      PortTurns* turns = port_of_index_[request->port];
-      Queue& queue = turns->queues[c];
-      request->next = nullptr;
-      if (queue.first != nullptr) {
-        queue.last->next = request;
-      } else {
-        queue.first = request;
-        queue.next_turn = nullptr;
-        (turns->last != nullptr ? turns->last->next_turn : turns->first) = &queue;
-        turns->last = &queue;
-      }
-      queue.last = request;
+      PortPlace* place = port_of_index_[requests[i]->port];
+      place->turns.Add(&place->queues[c], requests[i]);
     }
   }
   return took;
-}
-
-// The queue in front goes to the end, or leaves if it has nothing more.
-void PollLoop::Rotate(PortTurns* turns) {
-  Queue* queue = turns->first;
-  turns->first = queue->next_turn;
-  if (turns->first == nullptr) turns->last = nullptr;
-  queue->next_turn = nullptr;
-  if (queue->first == nullptr) return;
-  (turns->last != nullptr ? turns->last->next_turn : turns->first) = queue;
-  turns->last = queue;
-}
-
-bool PollLoop::Serve(PortTurns* turns) {
-  Port& port = turns->port;
-  bool moved = port.SendBurst() > 0;
-  // A bounded stay: other ports and new requests get their look, too.
-  for (int bursts = 0; bursts < 8 && turns->first != nullptr && port.Room() > 0; bursts++) {
-    while (turns->first != nullptr && port.Room() > 0) {
-      Queue* queue = turns->first;
-      Request* request = queue->first;
-      const uint16_t before = request->assembled;
-      const uint16_t built = assembler_.Fill(request, port.plan(), port.Mtu(),
-                                             std::min(port.Room(), kTurn), port.Free());
-      port.Added(built);
-      if (request->assembled == before) break;  // no mbufs now
-      moved = true;
-      if (request->assembled == request->nb_recipients) {
-        queue->first = request->next;
-        // With packets under way the port completes it; else all its recipients have failed.
-        if (request->finished == request->nb_recipients) CompleteRequest(request, &counters_);
-      }
-      Rotate(turns);
-    }
-    if (port.SendBurst() == 0) break;
-    moved = true;
-  }
-  return moved;
-}
-
-// Ends everything that waits for this port with `error`.
-uint64_t PollLoop::End(PortTurns* turns, int error) {
-  uint64_t ended = turns->port.Fail(error);
-  while (turns->first != nullptr) {
-    Queue* queue = turns->first;
-    while (queue->first != nullptr) {
-      Request* request = queue->first;
-      queue->first = request->next;
-      for (; request->assembled < request->nb_recipients; request->assembled++) {
-        FailRecipient(request, request->assembled, error);
-        request->finished++;
-        ended++;
-      }
-      SharedPayload::Release(request->view);
-      request->view = nullptr;
-      CompleteRequest(request, &counters_);
-    }
-    Rotate(turns);
-  }
-  return ended;
 }
 
 bool PollLoop::Pending() const {
@@ -161,8 +124,8 @@ bool PollLoop::Pending() const {
 }
 
 bool PollLoop::Quiet() const {
-  return std::all_of(ports_.begin(), ports_.end(), [](const auto& turns) {
-    return turns->first == nullptr && turns->port.Backlog() == 0 && !turns->port.NeedsKick();
+  return !ingress_->Waits() && std::all_of(ports_.begin(), ports_.end(), [](const auto& place) {
+    return place->turns.Empty() && !place->turns.port().NeedsKick();
   });
 }
 
@@ -171,15 +134,16 @@ void PollLoop::IdleStep() {
   if (idle_since_tsc_ == 0) idle_since_tsc_ = now;
   if (now - kicked_tsc_ > kKickUs * us_tsc_) {
     kicked_tsc_ = now;
-    for (const auto& turns : ports_) {
-      if (turns->port.NeedsKick()) turns->port.Kick();
+    for (const auto& place : ports_) {
+      Port& port = place->turns.port();
+      if (port.NeedsKick()) port.Kick();
     }
   }
   const bool quiet = Quiet();
   if (drained_.load(std::memory_order_relaxed) != quiet) {
     drained_.store(quiet, std::memory_order_release);
   }
-  if (!options_.sleeps || now - idle_since_tsc_ < kSpinUs * us_tsc_) {
+  if (!options_.sleeps || ingress_->Paced() || now - idle_since_tsc_ < kSpinUs * us_tsc_) {
     rte_pause();
     return;
   }
@@ -189,7 +153,11 @@ void PollLoop::IdleStep() {
     return;
   }
   counters_.Add(Counter::kSleeps);
-  doorbell_.Sleep(quiet ? kLongSleepNs : kShortSleepNs);
+  const bool receives = ingress_->HasPorts() && options_.ingress->load() != nullptr;
+  const auto reader = static_cast<uint32_t>(options_.lcore);
+  options_.readers->Sleeps(reader);
+  doorbell_.Sleep(!quiet ? kShortSleepNs : receives ? kReceiveSleepNs : kLongSleepNs);
+  options_.readers->Wakes(reader);
 }
 
 }  // namespace groupcast

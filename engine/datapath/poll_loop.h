@@ -12,7 +12,10 @@
 #include "engine/datapath/channel.h"
 #include "engine/datapath/counters.h"
 #include "engine/datapath/idle.h"
+#include "engine/datapath/ingress.h"
+#include "engine/datapath/lcore_readers.h"
 #include "engine/datapath/port.h"
+#include "engine/datapath/port_turns.h"
 
 namespace groupcast {
 
@@ -32,8 +35,8 @@ enum class RunMode : uint8_t {
   kExit,
 };
 
-// ROOM 3: one lcore. Takes requests from the channels and gives each a turn of a burst, so that a
-// group of a million does not hold up a group of two.
+// ROOM 3: one lcore. Takes requests from the channels and datagrams from the ports' RX, and gives
+// each port its turn.
 class PollLoop {
  public:
   struct Options {
@@ -43,6 +46,13 @@ class PollLoop {
     const NextHopTable* next_hops = nullptr;
     LcorePools pools{};
     uint16_t first_ip_id = 0;
+    uint32_t instance = 0;  // RunningEngine::instance()
+    // What is received, and for whom; null where nothing is claimed.
+    const std::atomic<const IngressTable*>* ingress = nullptr;
+    LcoreReaders* readers = nullptr;                        // of that
+    const std::atomic<uint64_t>* usable_changes = nullptr;  // Resolver::UsableChanges()
+    std::vector<IngressPort> ingress_ports;
+    std::vector<Arena> ingress_requests;  // by the engine's index of the port
   };
 
   // What the loop needs to know of one of its ports.
@@ -66,26 +76,15 @@ class PollLoop {
   bool Drained() const { return drained_.load(std::memory_order_acquire); }
 
  private:
-  // Requests of one channel for one port, oldest first; linked into its port's turn.
-  struct Queue {
-    Request* first = nullptr;
-    Request* last = nullptr;
-    Queue* next_turn = nullptr;
-  };
-  struct PortTurns {
-    explicit PortTurns(const PortOptions& options, Counters* counters)
-        : index(options.index), port(options.plan, *options.state, options.kick, counters) {}
-    uint16_t index;
-    Port port;
-    Queue* first = nullptr;  // whose turn it is
-    Queue* last = nullptr;
-    std::array<Queue, kMaxChannels> queues;
+  struct PortPlace {
+    explicit PortPlace(const PortOptions& options, Counters* counters)
+        : turns(options.plan, *options.state, options.kick, counters) {}
+    PortTurns turns;
+    std::array<RequestQueue, kMaxChannels> queues;  // by channel
   };
 
   bool TakeRequests();
-  bool Serve(PortTurns* turns);
-  uint64_t End(PortTurns* turns, int error);
-  void Rotate(PortTurns* turns);
+  bool TakeIngress(RunMode mode);
   bool Quiet() const;
   bool Pending() const;
   void IdleStep();
@@ -93,8 +92,9 @@ class PollLoop {
   Options options_;
   Counters counters_;
   Assembler assembler_;
-  std::vector<std::unique_ptr<PortTurns>> ports_;
-  std::vector<PortTurns*> port_of_index_;
+  std::vector<std::unique_ptr<PortPlace>> ports_;
+  std::vector<PortPlace*> port_of_index_;
+  std::unique_ptr<IngressLoop> ingress_;
   Doorbell doorbell_;
   uint64_t idle_since_tsc_ = 0;
   uint64_t kicked_tsc_ = 0;

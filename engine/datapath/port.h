@@ -2,9 +2,12 @@
 // Copyright (c) 2026 the Groupcast authors
 #pragma once
 
+#include <rte_ether.h>
+
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <cstring>
 
 #include "engine/datapath/assembler.h"
 #include "engine/datapath/counters.h"
@@ -16,6 +19,19 @@ namespace groupcast {
 struct PortState {
   std::atomic<bool> link_up{true};
   std::atomic<uint32_t> mtu{1500};
+  std::atomic<uint64_t> mac{0};  // 6 bytes as on the wire
+
+  rte_ether_addr Mac() const {
+    const uint64_t word = mac.load(std::memory_order_relaxed);
+    rte_ether_addr address;
+    std::memcpy(&address, &word, sizeof(address));
+    return address;
+  }
+  void SetMac(const rte_ether_addr& address) {
+    uint64_t word = 0;
+    std::memcpy(&word, &address, sizeof(address));
+    mac.store(word, std::memory_order_relaxed);
+  }
 };
 
 // net_af_packet's own sockets (DESIGN 2.4). Frames that the kernel did not take from their ring
@@ -34,6 +50,12 @@ inline void CompleteRequest(Request* request, Counters* counters) {
   if (request->line_holds != nullptr) {
     // Publishes that the lines were read.
     request->line_holds->fetch_sub(1, std::memory_order_release);
+  }
+  if (request->failed > 0 && request->error_counts != nullptr) {
+    for (uint16_t i = 0; i < request->nb_recipients; i++) {
+      if (request->errors[i] == 0) continue;
+      request->error_counts->by_errno[request->errors[i]].fetch_add(1, std::memory_order_relaxed);
+    }
   }
   SendProgress* progress = request->progress;
   if (progress != nullptr && request->failed > 0) {

@@ -4,6 +4,7 @@
 
 #include <rte_mbuf.h>
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 
@@ -24,6 +25,11 @@ inline constexpr uint16_t kMaxRecipients = 64;
 // Of a registered group, whose lines are not copied.
 inline constexpr uint16_t kMaxGroupRecipients = 512;
 
+// How many recipients failed, by errno.
+struct ErrorCounts {
+  std::array<std::atomic<uint64_t>, 256> by_errno{};  // lcore: w; any thread: r
+};
+
 // What an asynchronous send leaves for whoever asks how far it is.
 struct SendProgress {
   std::atomic<uint32_t> requests_left{0};     // not yet accepted or failed
@@ -40,6 +46,9 @@ struct Request {
   uint16_t payload_sum;  // folded, as if it started at an even place
   uint16_t nb_segments;  // of the payload; 0: it is empty
   Sharing sharing;
+  // Most of the IPv4 time to live or the IPv6 hop limit, whatever the lines say; 0: as they say.
+  uint8_t hop_limit;
+  bool adopted;  // `view` is a received mbuf, whose data the payload is
   uint32_t payload_len;
   const PayloadSegment* segments;
   std::atomic<uint32_t>* payload_holds;  // of the segments' memory, one is this request's; or null
@@ -48,7 +57,8 @@ struct Request {
                                       // null: they lie behind the request
   const PrivatePart* privates;        // by recipient; null: nobody has private bytes
   const uint8_t* private_bytes;
-  SendProgress* progress;  // of an asynchronous send, until done; or null
+  SendProgress* progress;     // of an asynchronous send, until done; or null
+  ErrorCounts* error_counts;  // where failures are counted that nobody waits for; or null
   // Of an asynchronous send that waits for that, until nobody reads the payload; or null.
   std::atomic<uint32_t>* requests_reading;
   HeaderLine* own_lines;       // caller only: to write `lines`, if they lie here

@@ -3,8 +3,9 @@
 # Copyright (c) 2026 the Groupcast authors
 """relay_ingress.py COUNT PORT... -- [FORM=]SOURCE>INGRESS...
 
-Sends COUNT datagrams of 600 bytes (FORM `large`: of 3000; `segments`: by UDP_SEGMENT, ten a call)
-from each source to each ingress, one pair after the other, from a connected socket. Prints what came
+Sends COUNT datagrams of 600 bytes (FORM `large`: of 3000; `segments`: by UDP_SEGMENT, ten a call;
+`pieces`: of 1300; `ttlN`: with that time to live; `spoilt`: with a wrong UDP
+checksum, from a raw socket) from each source to each ingress, one pair after the other, from a connected socket. Prints what came
 to the UDP ports until nothing more came for a second: "PORT from SOURCE at N addresses: N datagrams,
 N different, ttl N, tos N". The datagrams of one source are its name and a number.
 """
@@ -23,12 +24,25 @@ def endpoint(text):
     return host.strip('[]'), int(udp_port)
 
 
+def send_spoilt(source, ingress, text):
+    with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP) as raw:
+        raw.bind((source[0], 0))
+        header = struct.pack('!HHHH', source[1], ingress[1], 8 + len(text), 0x1234)
+        raw.sendto(header + text, (ingress[0], 0))
+
+
 def send(source, ingress, count, form):
     family = socket.AF_INET6 if ':' in source[0] else socket.AF_INET
-    length = 3000 if form == 'large' else 600
+    length = {'large': 3000, 'pieces': 1300}.get(form, 600)
     texts = [f'{source[0]} {i}'.encode().ljust(length, bytes(1)) for i in range(count)]
+    if form == 'spoilt':
+        for text in texts:
+            send_spoilt(source, ingress, text)
+        return
     with socket.socket(family, socket.SOCK_DGRAM) as sd:
         sd.bind(source)
+        if form.startswith('ttl'):
+            sd.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, int(form[3:]))
         if ingress[0].startswith('ff02:'):
             sd.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, socket.if_nametoindex('v1'))
         # A connected socket is told of an ICMP port unreachable by its next call.

@@ -63,7 +63,7 @@ TEST_F(DriverProfileTest, BothSidesOfVhostUser) {
   EXPECT_EQ(card->tx_offloads_unusable, virtio->tx_offloads_unusable);
   EXPECT_EQ(card->completion, virtio->completion);
   EXPECT_FALSE(card->reads_any_memory);
-  EXPECT_FALSE(virtio->rx_queues);
+  EXPECT_TRUE(virtio->rx_queues);
   EXPECT_TRUE(vhost->rx_queues);
   // "iface" is a socket to the one and a tap device to the other.
   EXPECT_EQ(virtio->interface_argument, "");

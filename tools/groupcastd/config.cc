@@ -154,6 +154,21 @@ ConfigType<RelayGroup> Members() {
       nullptr};
 }
 
+ConfigTable<RelayPacing> PacingTable() {
+  using P = RelayPacing;
+  return {.keys = {{"kbit_per_s", Integer(&P::kbit_per_s, 1, 1'000'000'000), "kbit/s",
+                    "of all frames to all members together, from the Ethernet header on", true},
+                   {"burst_bytes", Integer(&P::burst_bytes, 64, 1 << 30), "bytes",
+                    "that may leave at once after a pause"}},
+          .check = nullptr};
+}
+
+ConfigTable<RelayRtp> RtpTable() {
+  return {.keys = {{"clock_rate", Integer(&RelayRtp::clock_rate, 1, 1'000'000'000), "Hz",
+                    "of the timestamps (RFC 3551: 90000 for video, the sampling rate for audio)"}},
+          .check = nullptr};
+}
+
 ConfigTable<RelayGroup> GroupTable() {
   using G = RelayGroup;
   return {
@@ -172,6 +187,12 @@ ConfigTable<RelayGroup> GroupTable() {
            {"dont_fragment", Value(&G::dont_fragment, "word", "true or false", ReadYesNo), "",
             "true: what is longer than the path's MTU is an error; false: it is sent in fragments",
             false, "the kernel's: in fragments once that MTU is known"},
+           {"pacing", Mapping(&G::pacing, PacingTable()), "",
+            "how fast its packets may leave by the engine's ports", false, "no limit"},
+           {"rtp", Mapping(&G::rtp, RtpTable()), "",
+            "each member gets an RTP stream of its own: another SSRC, sequence numbers that go on "
+            "when the source restarts; what is not RTP is dropped. {} for the defaults",
+            false, "datagrams are relayed as they are"},
            {"members", Members(), "", "who receives a copy of each datagram", true}},
       .check = nullptr};
 }

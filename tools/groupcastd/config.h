@@ -21,6 +21,15 @@ struct RelayIngress {
   std::vector<IpAddress> from{};  // the only sources; empty: any
 };
 
+struct RelayPacing {
+  uint64_t kbit_per_s = 0;
+  uint32_t burst_bytes = 65536;
+};
+
+struct RelayRtp {
+  uint32_t clock_rate = 90000;
+};
+
 struct RelayGroup {
   std::string name;
   std::vector<RelayIngress> ingresses;
@@ -28,6 +37,8 @@ struct RelayGroup {
   std::optional<uint8_t> ttl;
   std::optional<uint8_t> tos;
   std::optional<bool> dont_fragment;
+  std::optional<RelayPacing> pacing;
+  std::optional<RelayRtp> rtp;  // each member gets an RTP header of its own
   std::vector<ConfiguredAddress> members;
 
   // The family of the socket that sends: AF_INET, or AF_INET6 that sends IPv4, too.

@@ -127,9 +127,23 @@ void CheckFamilies(const RelayConfig& config, ConfigErrors& errors) {
   }
 }
 
+// Nobody paces what goes by the kernel.
+void CheckPacing(const ConfigNode& node, const RelayConfig& config, ConfigErrors& errors) {
+  for (const RelayGroup& group : config.groups) {
+    if (!group.pacing || config.has_engine) continue;
+    const ConfiguredAddress* place =
+        group.ingresses.empty() ? nullptr : &group.ingresses.front().address;
+    errors.Add(
+        place != nullptr ? PlaceOf(*place) : node, "pacing",
+        absl::StrCat("group '", group.name,
+                     "' is paced by the engine only; give the file 'ports', or leave it out"));
+  }
+}
+
 }  // namespace
 
 void CheckGroups(const ConfigNode& node, const RelayConfig& config, ConfigErrors& errors) {
+  CheckPacing(node, config, errors);
   CheckNames(node, errors);
   CheckBinding(config, errors);
   CheckFamilies(config, errors);

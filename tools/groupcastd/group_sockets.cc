@@ -3,7 +3,6 @@
 #include "tools/groupcastd/group_sockets.h"
 
 #include <absl/strings/str_cat.h>
-#include <linux/sock_diag.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -220,13 +219,6 @@ void OpenEgress(const RelayConfig& config, const RelayGroup& group, GroupSockets
   if (const int error = SetEgressOptions(sockets->egress(), family, group)) {
     fail(SocketError(config, group, "source", source, error));
   }
-}
-
-uint32_t DroppedDatagrams(int socket_fd) {
-  uint32_t info[SK_MEMINFO_VARS] = {};
-  socklen_t size = sizeof(info);
-  if (getsockopt(socket_fd, SOL_SOCKET, SO_MEMINFO, info, &size) != 0) return 0;
-  return info[SK_MEMINFO_DROPS];
 }
 
 }  // namespace groupcast

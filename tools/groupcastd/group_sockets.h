@@ -30,7 +30,4 @@ void OpenIngresses(const RelayConfig& config, const RelayGroup& group, GroupSock
 void OpenEgress(const RelayConfig& config, const RelayGroup& group, GroupSockets* sockets,
                 std::vector<std::string>* errors);
 
-// Datagrams that a socket's own buffer lost since it was opened (modulo 2^32).
-uint32_t DroppedDatagrams(int socket);
-
 }  // namespace groupcast

@@ -44,6 +44,15 @@ std::string Text(const std::optional<bool>& value) {
   return !value ? "not given" : *value ? "true" : "false";
 }
 
+std::string Text(const std::optional<RelayPacing>& pacing) {
+  return pacing ? absl::StrCat(pacing->kbit_per_s, " kbit/s, bursts of ", pacing->burst_bytes)
+                : "not given";
+}
+
+std::string Text(const std::optional<RelayRtp>& rtp) {
+  return rtp ? absl::StrCat("clock_rate ", rtp->clock_rate) : "not given";
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<Recipient>> MembersOf(const RelayConfig& config,
@@ -108,6 +117,8 @@ std::vector<std::string> FixedDifferences(const RelayConfig& running, const Rela
     differs(group, "ttl", Text(was->ttl), Text(group.ttl));
     differs(group, "tos", Text(was->tos), Text(group.tos));
     differs(group, "dont_fragment", Text(was->dont_fragment), Text(group.dont_fragment));
+    differs(group, "pacing", Text(was->pacing), Text(group.pacing));
+    differs(group, "rtp", Text(was->rtp), Text(group.rtp));
     if (was->egress_family() == AF_INET && group.egress_family() == AF_INET6) {
       lines.push_back(absl::StrCat(At(wanted, group.ingresses.front().address), "members: group '",
                                    group.name,

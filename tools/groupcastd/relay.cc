@@ -5,7 +5,6 @@
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_format.h>
 #include <absl/strings/str_join.h>
-#include <groupcast/payload.h>
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
 
@@ -13,7 +12,6 @@
 #include <cerrno>
 #include <cmath>
 #include <cstdio>
-#include <cstring>
 #include <ctime>
 
 #include "tools/groupcastd/members.h"
@@ -21,11 +19,9 @@
 namespace groupcast {
 namespace {
 
-constexpr size_t kBatch = 32;                // datagrams of a group before the next one's turn,
-constexpr size_t kMostPerTurn = 16384;       // or fewer for large groups: recipients in all
-constexpr size_t kMaxDatagramBytes = 65536;  // more than UDP over IPv4 can carry
-constexpr double kDrainS = 1;                // as long as the engine drains when it stops
-constexpr double kDiscardS = 0.25;           // to count what is left then
+constexpr size_t kBatch = 32;           // datagrams of a group before the next one's turn,
+constexpr size_t kMostPerTurn = 16384;  // or fewer for large groups: recipients in all
+constexpr double kDrainS = 1;           // as long as the engine drains when it stops
 
 double Now() {
   timespec now;
@@ -54,21 +50,33 @@ absl::Status Watch(int epoll, int fd, uint64_t id) {
   return absl::OkStatus();
 }
 
+IngressOptions OptionsOf(const RelayGroup& group) {
+  IngressOptions options;
+  if (group.pacing) {
+    options.pacing = {static_cast<double>(group.pacing->kbit_per_s) * 1000,
+                      group.pacing->burst_bytes};
+  }
+  if (group.rtp) options.rtp = Rtp{group.rtp->clock_rate};
+  return options;
+}
+
+// The group's ingress with all its sockets.
+absl::StatusOr<Ingress> OpenRelay(const RelayGroup& config, const GroupSockets& sockets,
+                                  const Group& recipients) {
+  absl::StatusOr<Ingress> ingress = Ingress::Create(recipients, OptionsOf(config));
+  if (!ingress.ok()) return ingress;
+  for (size_t i = 0; i < sockets.ingresses.size(); i++) {
+    std::vector<in6_addr> sources;
+    for (const IpAddress& from : config.ingresses[i].from) sources.push_back(from.Ipv6());
+    absl::Status status = ingress->Add(sockets.ingresses[i].get(), sources);
+    if (!status.ok()) return status;
+  }
+  return ingress;
+}
+
 }  // namespace
 
-Relay::Relay(RelayConfig config)
-    : config_(std::move(config)),
-      buffer_(kBatch * kMaxDatagramBytes),
-      iovecs_(kBatch),
-      messages_(kBatch),
-      senders_(kBatch) {
-  for (size_t i = 0; i < kBatch; ++i) {
-    iovecs_[i] = {&buffer_[i * kMaxDatagramBytes], kMaxDatagramBytes};
-    messages_[i].msg_hdr.msg_iov = &iovecs_[i];
-    messages_[i].msg_hdr.msg_iovlen = 1;
-    messages_[i].msg_hdr.msg_name = &senders_[i];
-  }
-}
+Relay::Relay(RelayConfig config) : config_(std::move(config)) {}
 
 absl::StatusOr<std::unique_ptr<Relay>> Relay::Open(RelayConfig given) {
   std::unique_ptr<Relay> relay(new Relay(std::move(given)));
@@ -90,19 +98,17 @@ absl::StatusOr<std::unique_ptr<Relay>> Relay::Open(RelayConfig given) {
     if (!members.ok()) errors.emplace_back(members.status().message());
     if (errors.size() > before || sockets.egress() < 0) continue;
     absl::StatusOr<Group> recipients = RegisterMembers(config, group_config, *members, sockets);
-    if (!recipients.ok()) {
-      errors.emplace_back(recipients.status().message());
+    absl::StatusOr<Ingress> ingress =
+        recipients.ok() ? OpenRelay(group_config, sockets, *recipients) : recipients.status();
+    if (!ingress.ok()) {
+      errors.emplace_back(ingress.status().message());
       continue;
     }
     relay->groups_.push_back(
         std::make_unique<RelayedGroup>(RelayedGroup{.name = group_config.name,
                                                     .sockets = std::move(sockets),
-                                                    .recipients = *std::move(recipients)}));
-    RelayedGroup* group = relay->groups_.back().get();
-    for (size_t one = 0; one < group_config.ingresses.size(); one++) {
-      relay->ingresses_.push_back(
-          {group, group->sockets.ingresses[one].get(), group_config.ingresses[one].from});
-    }
+                                                    .recipients = *std::move(recipients),
+                                                    .ingress = *std::move(ingress)}));
   }
   for (std::string& loop : LoopsOnThisHost(config)) errors.push_back(std::move(loop));
   if (!errors.empty()) return absl::UnavailableError(absl::StrJoin(errors, "\n"));
@@ -118,12 +124,12 @@ absl::StatusOr<std::unique_ptr<Relay>> Relay::Open(RelayConfig given) {
 absl::Status Relay::Run(int stop, double stats_period_s) {
   const FileDescriptor epoll(epoll_create1(EPOLL_CLOEXEC));
   if (!epoll.valid()) return absl::ErrnoToStatus(errno, "epoll");
-  const uint64_t stop_id = ingresses_.size();
+  const uint64_t stop_id = groups_.size();
   const uint64_t timer_id = stop_id + 1;
   if (absl::Status status = Watch(epoll.get(), stop, stop_id); !status.ok()) return status;
-  for (size_t i = 0; i < ingresses_.size(); ++i) {
-    const int ingress = ingresses_[i].socket;
-    if (absl::Status status = Watch(epoll.get(), ingress, i); !status.ok()) return status;
+  for (size_t i = 0; i < groups_.size(); ++i) {
+    const int events = groups_[i]->ingress.event_fd();
+    if (absl::Status status = Watch(epoll.get(), events, i); !status.ok()) return status;
   }
   FileDescriptor timer;
   if (stats_period_s > 0) {
@@ -146,8 +152,8 @@ absl::Status Relay::Run(int stop, double stats_period_s) {
       Drain();
       return absl::OkStatus();
     }
-    if (id < ingresses_.size()) {
-      ReceiveBatch(ingresses_[id]);
+    if (id < groups_.size()) {
+      Forward(*groups_[id]);
       continue;
     }
     uint64_t expirations;
@@ -188,67 +194,26 @@ size_t Relay::members() const {
 }
 
 void Relay::Drain() {
+  for (const auto& group : groups_) group->ingress.Release();
   const double deadline_s = Now() + kDrainS;
-  for (const Ingress& ingress : ingresses_) {
-    while (Now() < deadline_s && ReceiveBatch(ingress) == BatchOf(*ingress.group)) {
+  for (const auto& group : groups_) {
+    for (size_t sent = 1; sent > 0 && Now() < deadline_s;) {
+      errors_.clear();
+      sent = group->ingress.Forward(BatchOf(*group), &errors_);
     }
-  }
-  const double discarded_s = Now() + kDiscardS;
-  for (const Ingress& ingress : ingresses_) {
-    for (int left = 1; left > 0 && Now() < discarded_s;) {
-      left = Receive(ingress, kBatch);
-      if (left > 0) ingress.group->unsent += static_cast<uint64_t>(left);
-    }
+    group->unsent = group->ingress.Discard();
   }
 }
 
-size_t Relay::BatchOf(const RelayedGroup& group) const {
+size_t Relay::BatchOf(const RelayedGroup& group) {
   const size_t members = std::max<size_t>(group.recipients.size(), 1);
   return std::clamp<size_t>(kMostPerTurn / members, 1, kBatch);
 }
 
-int Relay::Receive(const Ingress& ingress, size_t most) {
-  for (size_t i = 0; i < most; i++) messages_[i].msg_hdr.msg_namelen = sizeof(senders_[i]);
-  return recvmmsg(ingress.socket, messages_.data(), static_cast<unsigned>(most), MSG_DONTWAIT,
-                  nullptr);
-}
-
-bool Relay::IsFrom(const Ingress& ingress, size_t message) const {
-  IpAddress sender;
-  return FromSocketAddress(senders_[message], &sender) &&
-         std::ranges::find(ingress.from, sender) != ingress.from.end();
-}
-
-size_t Relay::ReceiveBatch(const Ingress& ingress) {
-  RelayedGroup& group = *ingress.group;
-  const int received = Receive(ingress, BatchOf(group));
-  for (int i = 0; i < received; ++i) {
-    const auto index = static_cast<size_t>(i);
-    if (!ingress.from.empty() && !IsFrom(ingress, index)) {
-      ++group.filtered;
-      continue;
-    }
-    Send(group, iovecs_[index].iov_base, messages_[index].msg_len);
-  }
-  return received > 0 ? static_cast<size_t>(received) : 0;
-}
-
-void Relay::Send(RelayedGroup& group, const void* payload, size_t length_bytes) {
-  ++group.datagrams_in;
-  group.bytes_in += length_bytes;
+void Relay::Forward(RelayedGroup& group) {
   errors_.clear();
-  SendOptions options;
-  options.errors = &errors_;
-  const absl::StatusOr<Payload> copy =
-      Payload::Copy({static_cast<const uint8_t*>(payload), length_bytes});
-  const absl::StatusOr<SendResult> sent =
-      copy.ok() ? group.recipients.Send(*copy, options) : copy.status();
-  if (!sent.ok()) {  // no memory
-    ++group.unsent;
-    return;
-  }
-  group.datagrams_out += sent->sent;
-  if (!errors_.empty()) CountErrors(group, errors_);
+  group.ingress.Forward(BatchOf(group), &errors_);
+  if (!errors_.empty()) TellErrors(group, errors_);
 }
 
 }  // namespace groupcast

@@ -6,11 +6,10 @@
 #include <absl/status/statusor.h>
 #include <absl/types/span.h>
 #include <groupcast/group.h>
-#include <sys/socket.h>
+#include <groupcast/ingress.h>
 
 #include <atomic>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -21,7 +20,8 @@
 
 namespace groupcast {
 
-// Receives the datagrams of every group and sends each to the group's members, all on one thread.
+// Sends the datagrams of every group to its members: the engine does by itself what it can, the
+// rest is done here, on one thread.
 class Relay {
  public:
   // Opens the sockets of all groups; the message has a line for each that cannot be opened.
@@ -46,24 +46,11 @@ class Relay {
     std::string name;
     GroupSockets sockets;
     Group recipients;  // each with its line in the file as tag
-    uint64_t datagrams_in = 0;
-    uint64_t bytes_in = 0;
-    uint64_t datagrams_out = 0;
-    uint64_t errors = 0;
-    uint64_t unsent = 0;    // received when it stopped or without memory, and sent to nobody
-    uint64_t filtered = 0;  // from a source that is none of the ingress's
-    uint64_t overflow = 0;  // lost in the ingress sockets' buffers
-    std::map<int, uint64_t> errors_by_errno = {};
+    Ingress ingress;
+    uint64_t unsent = 0;  // received when it stopped, and sent to nobody
     // Kinds that were told of this membership.
     std::set<int> told = {};
     uint64_t told_of = 0;
-  };
-
-  struct Ingress {
-    RelayedGroup* group;
-    int socket;
-    std::vector<IpAddress> from;  // the only sources; empty: any
-    uint32_t last_dropped = 0;    // as DroppedDatagrams() said
   };
 
   struct Totals {
@@ -73,29 +60,22 @@ class Relay {
     uint64_t unsent = 0;
     uint64_t filtered = 0;
     uint64_t overflow = 0;
+    uint64_t by_engine = 0;
   };
 
   explicit Relay(RelayConfig config);
 
-  size_t BatchOf(const RelayedGroup& group) const;
-  int Receive(const Ingress& ingress, size_t most);
-  size_t ReceiveBatch(const Ingress& ingress);  // how many datagrams
-  bool IsFrom(const Ingress& ingress, size_t message) const;
+  static size_t BatchOf(const RelayedGroup& group);
+  void Forward(RelayedGroup& group);
   void Drain();
-  void Send(RelayedGroup& group, const void* payload, size_t length_bytes);
-  void CountErrors(RelayedGroup& group, absl::Span<const MemberError> errors);
+  void TellErrors(RelayedGroup& group, absl::Span<const MemberError> errors);
   Totals Sum();
   void WriteStatistics(double elapsed_s);
 
   const RelayConfig config_;              // as it was started
   std::atomic<uint64_t> memberships_{0};  // changed so often
   std::vector<std::unique_ptr<RelayedGroup>> groups_;
-  std::vector<Ingress> ingresses_;
-  std::vector<char> buffer_;
-  std::vector<iovec> iovecs_;
-  std::vector<mmsghdr> messages_;
-  std::vector<sockaddr_storage> senders_;
-  std::vector<MemberError> errors_;  // of one send
+  std::vector<MemberError> errors_;  // of one Forward()
   Totals last_;                      // at the last line of statistics
 };
 

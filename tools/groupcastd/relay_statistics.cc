@@ -2,18 +2,20 @@
 // Copyright (c) 2026 the Groupcast authors
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_format.h>
-#include <absl/strings/str_join.h>
 #include <groupcast/statistics.h>
 
 #include <cstring>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "tools/groupcastd/output.h"
 #include "tools/groupcastd/relay.h"
 
 namespace groupcast {
 
-void Relay::CountErrors(RelayedGroup& group, absl::Span<const MemberError> errors) {
-  group.errors += errors.size();
+void Relay::TellErrors(RelayedGroup& group, absl::Span<const MemberError> errors) {
   struct First {
     uint64_t recipients = 0;
     Recipient member;
@@ -24,7 +26,6 @@ void Relay::CountErrors(RelayedGroup& group, absl::Span<const MemberError> error
   group.told_of = membership;
   for (const MemberError& error : errors) {
     const auto fresh_kind = fresh.find(error.error);
-    ++group.errors_by_errno[error.error];
     if (group.told.insert(error.error).second) {
       fresh[error.error] = {1, error.member};
     } else if (fresh_kind != fresh.end()) {
@@ -41,20 +42,36 @@ void Relay::CountErrors(RelayedGroup& group, absl::Span<const MemberError> error
   }
 }
 
+namespace {
+
+uint64_t ErrorsOf(const IngressStatistics& statistics) {
+  uint64_t errors = 0;
+  for (const auto& [error, recipients] : statistics.errors) errors += recipients;
+  return errors;
+}
+
+// By name, "WHAT:COUNT,…"; "none" without any.
+std::string CountsText(const std::vector<std::pair<std::string, uint64_t>>& counts) {
+  std::string text;
+  for (const auto& [what, count] : counts) {
+    if (count > 0) absl::StrAppend(&text, text.empty() ? "" : ",", what, ":", count);
+  }
+  return text.empty() ? "none" : text;
+}
+
+}  // namespace
+
 Relay::Totals Relay::Sum() {
   Totals sum;
-  for (Ingress& ingress : ingresses_) {
-    const uint32_t dropped = DroppedDatagrams(ingress.socket);
-    ingress.group->overflow += dropped - ingress.last_dropped;  // modulo 2^32
-    ingress.last_dropped = dropped;
-  }
   for (const auto& group : groups_) {
-    sum.in += group->datagrams_in;
-    sum.out += group->datagrams_out;
-    sum.errors += group->errors;
-    sum.unsent += group->unsent;
-    sum.filtered += group->filtered;
-    sum.overflow += group->overflow;
+    const IngressStatistics one = group->ingress.statistics();
+    sum.in += one.engine_datagrams + one.socket_datagrams;
+    sum.by_engine += one.engine_datagrams;
+    sum.out += one.sent;
+    sum.errors += ErrorsOf(one);
+    sum.unsent += one.unsent + one.queue_full + group->unsent;
+    sum.filtered += one.filtered + one.bad_checksum + one.not_rtp + one.expired;
+    sum.overflow += one.overflow;
   }
   return sum;
 }
@@ -68,35 +85,50 @@ void Relay::WriteStatistics(double elapsed_s) {
       stdout,
       absl::StrFormat(
           "groupcastd: stats in_per_s=%.0f out_per_s=%.0f in=%d out=%d engine_packets=%d kernel=%d "
-          "errors=%d overflow=%d unsent=%d filtered=%d\n",
+          "errors=%d overflow=%d unsent=%d filtered=%d engine_in=%d\n",
           rate(now.in, last_.in), rate(now.out, last_.out), now.in, now.out,
           groupcast_counter_value("packets"), groupcast_counter_value("kernel_recipients"),
-          now.errors, now.overflow, now.unsent, now.filtered));
+          now.errors, now.overflow, now.unsent, now.filtered, now.by_engine));
   last_ = now;
 }
 
 void Relay::WriteSummary() {
   const Totals total = Sum();
-  for (const auto& relayed : groups_) {
-    const RelayedGroup& group = *relayed;
-    const std::string kinds =
-        absl::StrJoin(group.errors_by_errno, ",", [](std::string* out, const auto& kind) {
-          absl::StrAppend(out, ErrnoName(kind.first), ":", kind.second);
-        });
+  for (const auto& group : groups_) {
+    const IngressStatistics one = group->ingress.statistics();
+    std::vector<std::pair<std::string, uint64_t>> errnos;
+    for (const auto& [error, recipients] : one.errors) {
+      errnos.emplace_back(ErrnoName(error), recipients);
+    }
     WriteUnlessBlocked(
         stdout,
         absl::StrFormat("groupcastd: summary group=%s in=%d out=%d errors=%d overflow=%d unsent=%d "
-                        "filtered=%d bytes=%d errnos=%s\n",
-                        group.name, group.datagrams_in, group.datagrams_out, group.errors,
-                        group.overflow, group.unsent, group.filtered, group.bytes_in,
-                        kinds.empty() ? "none" : kinds));
+                        "filtered=%d bytes=%d errnos=%s engine_in=%d engine_out=%d dropped=%s "
+                        "noted=%s left=%s\n",
+                        group->name, one.engine_datagrams + one.socket_datagrams, one.sent,
+                        ErrorsOf(one), one.overflow, one.unsent + one.queue_full + group->unsent,
+                        one.filtered + one.bad_checksum + one.not_rtp + one.expired, one.bytes,
+                        CountsText(errnos), one.engine_datagrams, one.sent_by_engine,
+                        CountsText({{"source", one.filtered},
+                                    {"checksum", one.bad_checksum},
+                                    {"not_rtp", one.not_rtp},
+                                    {"expired", one.expired},
+                                    {"queue_full", one.queue_full}}),
+                        CountsText({{"late", one.late}, {"rtp_restarts", one.rtp_restarts}}),
+                        CountsText({{"gso", one.left_gso},
+                                    {"fragment", one.left_fragment},
+                                    {"header", one.left_header},
+                                    {"long", one.left_long}})));
   }
   WriteUnlessBlocked(
       stdout, absl::StrFormat("groupcastd: summary total in=%d out=%d engine_packets=%d kernel=%d "
-                              "errors=%d overflow=%d unsent=%d filtered=%d\n",
+                              "errors=%d overflow=%d unsent=%d filtered=%d engine_in=%d copies=%d "
+                              "bad_checksum=%d\n",
                               total.in, total.out, groupcast_counter_value("packets"),
                               groupcast_counter_value("kernel_recipients"), total.errors,
-                              total.overflow, total.unsent, total.filtered));
+                              total.overflow, total.unsent, total.filtered, total.by_engine,
+                              groupcast_counter_value("payload_copies"),
+                              groupcast_counter_value("ingress_bad_checksum")));
 }
 
 }  // namespace groupcast

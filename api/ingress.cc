@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 the Groupcast authors
+#include "api/groupcast/ingress.h"
+
+#include <absl/strings/str_cat.h>
+#include <fcntl.h>
+#include <linux/sock_diag.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cmath>
+#include <cstring>
+#include <random>
+
+#include "api/group_control.h"
+#include "api/ingress_state.h"
+#include "api/udp_socket.h"
+#include "engine/control/clock.h"
+#include "engine/control/log.h"
+
+namespace groupcast {
+namespace {
+
+constexpr int64_t kLeftForNs = 1'000'000'000;  // after the last: looked at often
+
+uint64_t RandomBits() {
+  std::random_device random;
+  return uint64_t{random()} << 32 | random();
+}
+
+IpAddress AddressOf(const sockaddr_storage& address, rte_be16_t* udp_port) {
+  if (address.ss_family == AF_INET) {
+    const auto& four = reinterpret_cast<const sockaddr_in&>(address);
+    *udp_port = four.sin_port;
+    return IpAddress::FromIpv4(four.sin_addr.s_addr);
+  }
+  const auto& six = reinterpret_cast<const sockaddr_in6&>(address);
+  *udp_port = six.sin6_port;
+  return IpAddress::FromIpv6(six.sin6_addr);
+}
+
+void SetOption(int fd, int level, int name, int value) {
+  setsockopt(fd, level, name, &value, sizeof(value));
+}
+
+absl::Status Watch(int epoll, int fd) {
+  epoll_event event{};
+  event.events = EPOLLIN;
+  if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0) return absl::OkStatus();
+  return absl::ErrnoToStatus(errno, "Ingress: epoll");
+}
+
+// Datagrams that a socket's buffer lost, or its filter dropped.
+uint64_t Dropped(int fd) {
+  uint32_t info[SK_MEMINFO_VARS] = {};
+  socklen_t size = sizeof(info);
+  return getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info, &size) == 0 ? info[SK_MEMINFO_DROPS] : 0;
+}
+
+}  // namespace
+
+Ingress::State::State(std::shared_ptr<Group::State> group, const IngressOptions& options)
+    : group_(std::move(group)),
+      options_(options),
+      rtp_secret_(RandomBits()),
+      rtp_stream_(options.rtp.value_or(Rtp{}).clock_rate, 1'000'000'000) {}
+
+absl::StatusOr<std::shared_ptr<Ingress::State>> Ingress::State::Create(
+    std::shared_ptr<Group::State> group, const IngressOptions& options) {
+  const Pacing& pacing = options.pacing;
+  if (!std::isfinite(pacing.bits_per_s) || pacing.bits_per_s < 0) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "Ingress: pacing.bits_per_s: ", pacing.bits_per_s, " is no rate; 0: no limit"));
+  }
+  if (options.rtp && options.rtp->clock_rate == 0) {
+    return absl::InvalidArgumentError("Ingress: rtp.clock_rate: 0 is no rate");
+  }
+  if (!group->TakeIngress()) {
+    return absl::FailedPreconditionError(
+        "Ingress: the group has one already; Add() its sockets to that");
+  }
+  std::shared_ptr<State> state(new State(std::move(group), options));
+  state->epoll_ = epoll_create1(EPOLL_CLOEXEC);
+  state->event_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (state->epoll_ < 0 || state->event_ < 0) {
+    return absl::ResourceExhaustedError(
+        "Ingress: no descriptor is free; raise the limit of open files");
+  }
+  if (absl::Status status = Watch(state->epoll_, state->event_); !status.ok()) return status;
+  GroupControl::Get().Watch(state);
+  return state;
+}
+
+Ingress::State::~State() {
+  Release();
+  for (const Socket& socket : sockets_) close(socket.fd);
+  if (epoll_ >= 0) close(epoll_);
+  if (event_ >= 0) close(event_);
+  // The writer lets go of it soon.
+  while (!group_->SetFlow(nullptr, nullptr)) usleep(1000);
+  group_->GiveIngress();
+}
+
+absl::Status Ingress::State::Add(int sd, absl::Span<const in6_addr> sources) {
+  const int error = CheckUdpSocket(sd);
+  if (error != 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("Ingress::Add: descriptor ", sd, ": ",
+                     error == EOPNOTSUPP ? "not a UDP socket" : std::strerror(error)));
+  }
+  Socket socket{-1, {}};
+  sockaddr_storage address{};
+  socklen_t len = sizeof(address);
+  getsockname(sd, reinterpret_cast<sockaddr*>(&address), &len);
+  socket.wanted.address = AddressOf(address, &socket.wanted.udp_port);
+  if (socket.wanted.udp_port == 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("Ingress::Add: descriptor ", sd, " is not bound"));
+  }
+  len = sizeof(address);
+  if (getpeername(sd, reinterpret_cast<sockaddr*>(&address), &len) == 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("Ingress::Add: descriptor ", sd, " is connected; name its peer as a source"));
+  }
+  int interface = 0;
+  len = sizeof(interface);
+  getsockopt(sd, SOL_SOCKET, SO_BINDTOIFINDEX, &interface, &len);
+  socket.wanted.interface = static_cast<uint32_t>(interface);
+  for (const in6_addr& source : sources) {
+    socket.wanted.from.push_back(IpAddress::FromIpv6(source));
+  }
+  socket.fd = fcntl(sd, F_DUPFD_CLOEXEC, 3);
+  if (socket.fd < 0) {
+    return absl::ResourceExhaustedError(
+        "Ingress::Add: no descriptor is free; raise the limit of open files");
+  }
+  socket.wanted.socket = socket.fd;
+  SetOption(socket.fd, IPPROTO_IP, IP_RECVTTL, 1);
+  SetOption(socket.fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1);
+  if (absl::Status status = Watch(epoll_, socket.fd); !status.ok()) {
+    close(socket.fd);
+    return status;
+  }
+  const std::lock_guard lock(mutex_);
+  sockets_.push_back(socket);
+  const EngineUse use(EngineUse::Need::kEngineOnly);
+  const bool follows = use.engine() != nullptr && use.engine()->instance() == engine_;
+  if (follows && flow_ != nullptr) Claim(use, socket);
+  return absl::OkStatus();
+}
+
+IngressFlow::Options Ingress::State::FlowOptions() const {
+  IngressFlow::Options made;
+  made.sharing = static_cast<Sharing>(options_.strategy);
+  made.pace = {options_.pacing.bits_per_s / 8, options_.pacing.burst_bytes};
+  made.rtp = options_.rtp.has_value();
+  if (options_.rtp) made.rtp_clock = options_.rtp->clock_rate;
+  made.rtp_secret = rtp_secret_;
+  return made;
+}
+
+void Ingress::State::Claim(const EngineUse& use, const Socket& socket) {
+  const absl::Status status = use.engine()->ingress().Claim(flow_, socket.wanted);
+  if (status.ok() || told_) return;
+  told_ = true;
+  LogNotice(absl::StrCat("what comes to UDP port ", rte_be_to_cpu_16(socket.wanted.udp_port),
+                         " is relayed by its socket: ", status.message()));
+}
+
+// What the engine of before had is over.
+void Ingress::State::LeaveFlow() {
+  if (flow_ != nullptr) flows_before_.push_back(std::move(flow_));
+  flow_ = nullptr;
+}
+
+void Ingress::State::Follow(const EngineUse& use) {
+  RunningEngine* engine = use.engine();
+  const bool stopping = engine == nullptr || engine->stopping();
+  const uint32_t instance = stopping ? 0 : engine->instance();
+  if (instance == engine_) return;
+  if (instance == 0) {
+    if (!group_->SetFlow(nullptr, nullptr)) return;
+    LeaveFlow();
+    engine_ = 0;
+    return;
+  }
+  auto flow = engine->ingress().Open(FlowOptions());
+  if (!group_->SetFlow(flow, engine->ingress().readers())) return;
+  LeaveFlow();
+  flow_ = std::move(flow);
+  engine_ = instance;
+  told_ = false;
+  for (const Socket& socket : sockets_) Claim(use, socket);
+}
+
+void Ingress::State::Attend() try {
+  const std::lock_guard lock(mutex_);
+  const EngineUse use(EngineUse::Need::kEngineOnly);
+  if (!released_) Follow(use);
+  if (use.engine() != nullptr)
+    use.engine()->ingress().Attend(use.engine()->resolver().Generation());
+} catch (const std::bad_alloc&) {  // the next look tries again
+}
+
+bool Ingress::State::Signal(int64_t now_ns) {
+  const std::lock_guard lock(mutex_);
+  bool any = flow_ != nullptr && !flow_->leftovers().Empty();
+  for (const auto& flow : flows_before_) any |= !flow->leftovers().Empty();
+  if (any) {
+    left_seen_ns_ = now_ns;
+    eventfd_write(event_, 1);
+  }
+  return left_seen_ns_ != 0 && now_ns - left_seen_ns_ < kLeftForNs;
+}
+
+void Ingress::State::Release() {
+  const std::lock_guard lock(mutex_);
+  if (released_) return;
+  released_ = true;
+  const EngineUse use(EngineUse::Need::kEngineOnly);
+  if (flow_ != nullptr && use.engine() != nullptr && use.engine()->instance() == engine_) {
+    use.engine()->ingress().Close(flow_);
+  }
+  int none = 0;
+  for (const Socket& socket : sockets_) {
+    setsockopt(socket.fd, SOL_SOCKET, SO_DETACH_FILTER, &none, sizeof(none));
+  }
+}
+
+IngressStatistics Ingress::State::statistics() const {
+  IngressStatistics sum;
+  {
+    const std::lock_guard counts_lock(counts_mutex_);
+    sum = counts_;
+  }
+  uint64_t kernel_dropped = 0;
+  for (const auto& flow : Flows()) {
+    const auto read = [&](FlowCounter counter) { return flow->counters().Read(counter); };
+    sum.engine_datagrams += read(FlowCounter::kDatagrams);
+    sum.bytes += read(FlowCounter::kBytes);
+    sum.bad_checksum += read(FlowCounter::kBadChecksum);
+    sum.filtered += read(FlowCounter::kFiltered);
+    sum.not_rtp += read(FlowCounter::kNotRtp);
+    sum.expired += read(FlowCounter::kExpired);
+    sum.queue_full += read(FlowCounter::kQueueFull);
+    sum.unsent += read(FlowCounter::kDiscarded);
+    sum.late += read(FlowCounter::kLate);
+    sum.rtp_restarts += read(FlowCounter::kRestarts);
+    uint64_t failed = 0;
+    for (int error = 1; error < 256; error++) {
+      const uint64_t n = flow->errors().by_errno[static_cast<size_t>(error)];
+      if (n == 0) continue;
+      // Those that a stopping engine did not start.
+      sum.errors[error == kNotStarted ? ECANCELED : error] += n;
+      failed += n;
+    }
+    const uint64_t recipients = read(FlowCounter::kRecipients);
+    sum.sent_by_engine += recipients - std::min(failed, recipients);
+    const uint64_t no_room = read(FlowCounter::kUnsentRecipients);
+    if (no_room > 0) sum.errors[ENOBUFS] += no_room;
+    const auto& kernel = flow->kernel_counts;
+    sum.left_gso += kernel[INGRESS_LEFT_GSO];
+    sum.left_fragment += kernel[INGRESS_LEFT_FRAGMENT];
+    sum.left_header += kernel[INGRESS_LEFT_HEADER];
+    sum.left_long += kernel[INGRESS_LEFT_LONG];
+    kernel_dropped += kernel[INGRESS_DROPPED];
+  }
+  sum.sent += sum.sent_by_engine;
+  uint64_t dropped = 0;
+  for (const Socket& socket : Sockets()) dropped += Dropped(socket.fd);
+  // The counts were read one after the other, while datagrams came.
+  // What has a wrong checksum, the socket drops before its filter sees it.
+  sum.overflow = dropped - std::min(dropped, kernel_dropped + sum.bad_checksum);
+  return sum;
+}
+
+absl::StatusOr<Ingress> Ingress::Create(const Group& group, const IngressOptions& options) {
+  auto state = State::Create(group.state_, options);
+  if (!state.ok()) return state.status();
+  return Ingress(*std::move(state));
+}
+
+absl::Status Ingress::Add(int sd, absl::Span<const in6_addr> sources) {
+  return state_->Add(sd, sources);
+}
+int Ingress::event_fd() const { return state_->event_fd(); }
+size_t Ingress::Forward(size_t most, std::vector<MemberError>* errors) {
+  return state_->Forward(most, errors);
+}
+uint64_t Ingress::Discard() { return state_->Discard(); }
+void Ingress::Release() { state_->Release(); }
+IngressStatistics Ingress::statistics() const { return state_->statistics(); }
+
+Ingress::Ingress(std::shared_ptr<State> state) : state_(std::move(state)) {}
+Ingress::Ingress(Ingress&&) noexcept = default;
+Ingress& Ingress::operator=(Ingress&&) noexcept = default;
+Ingress::~Ingress() = default;
+
+}  // namespace groupcast

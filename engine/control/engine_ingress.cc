@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 the Groupcast authors
+//
+// What RunningEngine's ports receive, for relaying.
+#include <absl/strings/str_cat.h>
+#include <rte_cycles.h>
+#include <unistd.h>
+
+#include "engine/control/engine.h"
+#include "engine/control/log.h"
+
+namespace groupcast {
+namespace {
+
+// A bridge or bond takes what comes in by its own interfaces; the kernel then knows it as its own.
+bool HasMaster(const std::string& interface) {
+  return !interface.empty() &&
+         access(absl::StrCat("/sys/class/net/", interface, "/master").c_str(), F_OK) == 0;
+}
+
+IngressClaims::Port ClaimsPort(const PortSetup& port) {
+  IngressClaims::Port made;
+  made.interface = port.interface();
+  made.longest = port.mtu();
+  for (size_t i = 0; i < port.kick().count; i++) {
+    made.packet_sockets.push_back(port.kick().descriptors[i]);
+  }
+  if (port.config().fixed) {
+    made.addresses = {port.config().fixed->address, port.config().fixed->address6};
+  }
+  return made;
+}
+
+}  // namespace
+
+absl::Status RunningEngine::StartIngress() {
+  IngressClaims::Options options;
+  options.engine_ports = ports_.size();
+  options.tsc_hz = rte_get_tsc_hz();
+  options.readers = std::make_shared<LcoreReaders>(static_cast<uint32_t>(config_.lcores.size()));
+  options.name = absl::StrCat("gc", instance_);
+  for (const auto& port : ports_) {
+    if (port->ingress_queues() == 0 || port->vlan() != 0) continue;
+    if (HasMaster(port->config().interface)) {
+      LogNotice(absl::StrCat("port '", port->name(), "': ", port->config().interface,
+                             " belongs to another interface: what it receives is relayed by the "
+                             "kernel's sockets"));
+      continue;
+    }
+    options.ports.push_back(ClaimsPort(*port));
+  }
+  ingress_ = std::make_unique<IngressClaims>(std::move(options));
+  return absl::OkStatus();
+}
+
+void RunningEngine::AddIngress(PollLoop::Options* options) {
+  // Per port, so that one that takes nothing leaves room for the others.
+  constexpr size_t kRequestBytes = 4 << 20;
+  for (const auto& port : ports_) {
+    ingress_memory_.emplace_back(new CacheLine[LinesFor(kRequestBytes)]);
+    options->ingress_requests.emplace_back(ingress_memory_.back().get(), kRequestBytes, 0);
+    for (uint16_t queue = 0; queue < port->ingress_queues(); queue++) {
+      if (port->vlan() != 0) break;
+      options->ingress_ports.push_back({port->port_id(), queue, port->interface(), port->state()});
+    }
+  }
+}
+
+}  // namespace groupcast

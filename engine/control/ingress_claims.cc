@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 the Groupcast authors
+#include "engine/control/ingress_claims.h"
+
+#include <absl/strings/str_cat.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <rte_hash.h>
+#include <rte_jhash.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
+#include "engine/control/log.h"
+
+namespace groupcast {
+namespace {
+
+// Long enough for an lcore to take what its ports had received before a filter changed.
+constexpr auto kLastFrames = std::chrono::milliseconds(2);
+
+bool IsMulticast(const IpAddress& address) {
+  return address.IsIpv4() ? IN_MULTICAST(rte_be_to_cpu_32(address.Ipv4()))
+                          : address.bytes[0] == 0xff;
+}
+
+// This host's addresses, but for those that no frame is sent to.
+std::vector<IpAddress> LocalAddresses() {
+  std::vector<IpAddress> addresses;
+  ifaddrs* all = nullptr;
+  if (getifaddrs(&all) != 0) return addresses;
+  for (const ifaddrs* one = all; one != nullptr; one = one->ifa_next) {
+    if (one->ifa_addr == nullptr || (one->ifa_flags & IFF_LOOPBACK) != 0) continue;
+    if (one->ifa_addr->sa_family == AF_INET) {
+      addresses.push_back(IpAddress::FromIpv4(
+          reinterpret_cast<const sockaddr_in*>(one->ifa_addr)->sin_addr.s_addr));
+    } else if (one->ifa_addr->sa_family == AF_INET6) {
+      addresses.push_back(
+          IpAddress::FromIpv6(reinterpret_cast<const sockaddr_in6*>(one->ifa_addr)->sin6_addr));
+    }
+  }
+  freeifaddrs(all);
+  return addresses;
+}
+
+}  // namespace
+
+IngressClaims::IngressClaims(Options options) : options_(std::move(options)) {}
+
+IngressClaims::~IngressClaims() { Stop(); }
+
+std::shared_ptr<IngressFlow> IngressClaims::Open(const IngressFlow::Options& options) {
+  return std::make_shared<IngressFlow>(options, options_.engine_ports, options_.tsc_hz);
+}
+
+std::vector<IpAddress> IngressClaims::AddressesOf(const Wanted& wanted) const {
+  if (!wanted.address.IsUnspecified()) return {wanted.address};
+  std::vector<IpAddress> addresses = LocalAddresses();
+  for (const Port& port : options_.ports) {
+    addresses.insert(addresses.end(), port.addresses.begin(), port.addresses.end());
+  }
+  std::erase_if(addresses, [&](const IpAddress& address) {
+    return address.IsUnspecified() || address.IsIpv4() != wanted.address.IsIpv4();
+  });
+  return addresses;
+}
+
+bool IngressClaims::UsesPrograms() const {
+  return std::ranges::any_of(options_.ports,
+                             [](const Port& port) { return !port.packet_sockets.empty(); });
+}
+
+absl::Status IngressClaims::LoadPrograms() {
+  if (programs_ != nullptr || !UsesPrograms()) return absl::OkStatus();
+  auto programs = IngressPrograms::Load();
+  if (!programs.ok()) return programs.status();
+  for (const Port& port : options_.ports) {
+    for (const int packet_socket : port.packet_sockets) {
+      absl::Status status = (*programs)->SetPort(port.interface, port.longest);
+      if (status.ok()) status = (*programs)->AttachTake(packet_socket);
+      if (!status.ok()) return status;
+    }
+  }
+  programs_ = *std::move(programs);
+  return absl::OkStatus();
+}
+
+IngressClaims::Made::~Made() { rte_hash_free(table.claims); }
+
+absl::StatusOr<std::unique_ptr<IngressClaims::Made>> IngressClaims::MakeTable() {
+  auto made = std::make_unique<Made>();
+  for (const Claimed& claimed : claims_) {
+    const Wanted& wanted = claimed.wanted;
+    for (const IpAddress& address : AddressesOf(wanted)) {
+      // The first one to claim an address has it.
+      made->claims.try_emplace(
+          {address, wanted.udp_port},
+          IngressClaim{claimed.flow.get(), wanted.interface, IsMulticast(address),
+                       wanted.from.empty() ? nullptr : &wanted.from});
+    }
+  }
+  const std::string name = absl::StrCat(options_.name, "_claims", tables_++);
+  rte_hash_parameters parameters{};
+  parameters.name = name.c_str();
+  parameters.entries = std::max<uint32_t>(64, 2 * static_cast<uint32_t>(made->claims.size()));
+  parameters.key_len = sizeof(IngressClaim::Key);
+  parameters.hash_func = rte_jhash;
+  parameters.socket_id = SOCKET_ID_ANY;
+  made->table.claims = rte_hash_create(&parameters);
+  for (auto& [key, claim] : made->claims) {
+    if (made->table.claims == nullptr ||
+        rte_hash_add_key_data(made->table.claims, &key, &claim) != 0) {
+      return absl::ResourceExhaustedError(
+          absl::StrCat("no memory for ", made->claims.size(), " claimed addresses"));
+    }
+  }
+  return made;
+}
+
+// Makes the lcores and the programs know what `claims_` says. `gone`: claims that the lcores may
+// still read of.
+absl::Status IngressClaims::Publish(std::list<Claimed> gone) {
+  auto made_table = MakeTable();
+  if (!made_table.ok()) {
+    claims_.splice(claims_.end(), gone);
+    return made_table.status();
+  }
+  std::unique_ptr<Made> made = *std::move(made_table);
+  bool waits = false;
+  for (const IngressClaim::Key& key : std::vector(keys_.begin(), keys_.end())) {
+    if (made->claims.contains(key)) continue;
+    Unclaim(key);
+    keys_.erase(key);
+    waits = true;
+  }
+  if (waits) std::this_thread::sleep_for(kLastFrames);
+  table_.store(made->claims.empty() ? nullptr : &made->table, std::memory_order_release);
+  retired_.push_back({std::move(current_), std::move(gone), options_.readers->Replaced()});
+  current_ = std::move(made);
+  for (const auto& [key, claim] : current_->claims) {
+    if (programs_ == nullptr || keys_.contains(key)) continue;
+    if (absl::Status status = programs_->Claim(key); !status.ok()) return status;
+    keys_.insert(key);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status IngressClaims::Claim(const std::shared_ptr<IngressFlow>& flow, const Wanted& wanted) {
+  const std::lock_guard lock(mutex_);
+  if (stopped_) return absl::UnavailableError("the engine stops");
+  if (options_.ports.empty()) {
+    return absl::UnavailableError("no port of the engine can receive datagrams for a relay");
+  }
+  for (const IpAddress& address : AddressesOf(wanted)) {
+    if (current_ != nullptr && current_->claims.contains({address, wanted.udp_port})) {
+      return absl::AlreadyExistsError("another ingress claims the same address and port");
+    }
+  }
+  absl::Status status = LoadPrograms();
+  if (status.ok() && programs_ != nullptr) status = programs_->AttachLeave(wanted.socket);
+  if (!status.ok()) return status;
+  claims_.push_back({flow, wanted});
+  status = Publish();
+  if (status.ok()) return status;
+  std::list<Claimed> gone;
+  gone.splice(gone.end(), claims_, std::prev(claims_.end()));
+  Publish(std::move(gone)).IgnoreError();
+  return status;
+}
+
+void IngressClaims::Close(const std::shared_ptr<IngressFlow>& flow) {
+  const std::lock_guard lock(mutex_);
+  if (stopped_) return;
+  std::list<Claimed> gone;
+  for (auto claimed = claims_.begin(); claimed != claims_.end();) {
+    const auto next = std::next(claimed);
+    if (claimed->flow == flow) gone.splice(gone.end(), claims_, claimed);
+    claimed = next;
+  }
+  if (!gone.empty()) {
+    if (absl::Status status = Publish(std::move(gone)); !status.ok()) {
+      LogWarning(std::string(status.message()));
+    }
+  }
+  ReadCounts();
+  counts_before_.erase(flow.get());
+  closing_.push_back({flow, options_.readers->Replaced(), false});
+  Reap();
+}
+
+// Before the table that names its flow is replaced.
+void IngressClaims::Unclaim(const IngressClaim::Key& key) {
+  Counts& before = counts_before_[current_->claims.find(key)->second.flow];
+  const Counts last = programs_->Counts(key);
+  for (size_t i = 0; i < last.size(); i++) before[i] += last[i];
+  programs_->Unclaim(key);
+}
+
+void IngressClaims::ReadCounts() {
+  static_assert(IngressFlow::kKernelCounts == INGRESS_COUNTS);
+  absl::flat_hash_map<IngressFlow*, Counts> sums = counts_before_;
+  for (const IngressClaim::Key& key : keys_) {
+    Counts& sum = sums[current_->claims.find(key)->second.flow];
+    const Counts now = programs_->Counts(key);
+    for (size_t i = 0; i < now.size(); i++) sum[i] += now[i];
+  }
+  for (const auto& [flow, sum] : sums) {
+    for (size_t i = 0; i < sum.size(); i++) {
+      flow->kernel_counts[i].store(sum[i], std::memory_order_relaxed);
+    }
+  }
+}
+
+void IngressClaims::Attend(uint32_t generation) {
+  const std::lock_guard lock(mutex_);
+  Reap();
+  ReadCounts();
+  if (generation == generation_ || stopped_) return;
+  generation_ = generation;
+  if (std::ranges::any_of(
+          claims_, [](const Claimed& claimed) { return claimed.wanted.address.IsUnspecified(); })) {
+    if (absl::Status status = Publish(); !status.ok()) {
+      LogWarning(std::string(status.message()));
+    }
+  }
+}
+
+void IngressClaims::Reap() {
+  std::erase_if(retired_,
+                [&](const Retired& retired) { return options_.readers->Passed(retired.token); });
+  std::erase_if(closing_, [&](Closing& closing) {
+    if (!options_.readers->Passed(closing.token)) return false;
+    if (closing.unused) return true;
+    // What came before is sent; then the lcore's last look at it has to pass.
+    closing.unused = !closing.flow->in_use();
+    if (closing.unused) closing.token = options_.readers->Replaced();
+    return false;
+  });
+}
+
+void IngressClaims::Stop() {
+  const std::lock_guard lock(mutex_);
+  if (stopped_) return;
+  stopped_ = true;
+  for (const IngressClaim::Key& key : keys_) Unclaim(key);
+  if (!keys_.empty()) std::this_thread::sleep_for(kLastFrames);
+  keys_.clear();
+  ReadCounts();
+  table_.store(nullptr, std::memory_order_release);
+}
+
+}  // namespace groupcast

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 the Groupcast authors
+#include "engine/control/receive_pool.h"
+
+#include <rte_mbuf.h>
+
+#include "engine/control/mempools.h"
+
+namespace groupcast {
+
+absl::StatusOr<std::shared_ptr<ReceivePool>> ReceivePool::Create(const std::string& name,
+                                                                 uint32_t mbufs,
+                                                                 uint32_t frame_bytes) {
+  auto pool = CreatePool(name, mbufs, RTE_PKTMBUF_HEADROOM + frame_bytes);
+  if (!pool.ok()) return pool.status();
+  return std::shared_ptr<ReceivePool>(new ReceivePool(*pool));
+}
+
+ReceivePool::~ReceivePool() { FreePool(pool_); }
+
+}  // namespace groupcast

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 the Groupcast authors
+#pragma once
+
+#include <absl/status/statusor.h>
+#include <rte_mempool.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace groupcast {
+
+// What one port receives into. Packets of other ports may share its mbufs, so it has to outlive all
+// ports.
+class ReceivePool {
+ public:
+  static absl::StatusOr<std::shared_ptr<ReceivePool>> Create(const std::string& name,
+                                                             uint32_t mbufs, uint32_t frame_bytes);
+  ~ReceivePool();
+  ReceivePool(const ReceivePool&) = delete;
+  ReceivePool& operator=(const ReceivePool&) = delete;
+
+  rte_mempool* pool() { return pool_; }
+
+ private:
+  explicit ReceivePool(rte_mempool* pool) : pool_(pool) {}
+  rte_mempool* pool_;
+};
+
+}  // namespace groupcast

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 the Groupcast authors
+#pragma once
+
+#include <rte_hash.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "engine/datapath/ingress_flow.h"
+#include "engine/datapath/ingress_frame.h"
+
+namespace groupcast {
+
+// An address that datagrams are taken for. Immutable once published.
+struct IngressClaim {
+  // Compared byte by byte.
+  struct Key {
+    IpAddress address;
+    rte_be16_t udp_port = 0;
+    uint16_t zero = 0;
+    friend bool operator==(const Key&, const Key&) = default;
+    template <typename H>
+    friend H AbslHashValue(H h, const Key& key) {
+      return H::combine(std::move(h), key.address, key.udp_port);
+    }
+  };
+  static_assert(sizeof(Key) == sizeof(IpAddress) + 4);
+
+  IngressFlow* flow = nullptr;
+  uint32_t interface = 0;  // the only one, by ifindex; 0: every port
+  bool multicast = false;  // its datagrams' hop limit says nothing of how far they came
+  const std::vector<IpAddress>* from = nullptr;  // the only sources; null: any
+};
+
+// All of them, by key; replaced as a whole. control: w; lcore: r
+struct IngressTable {
+  rte_hash* claims;  // of const IngressClaim
+
+  const IngressClaim* Find(const IngressClaim::Key& key) const {
+    void* claim;
+    return rte_hash_lookup_data(claims, &key, &claim) >= 0 ? static_cast<const IngressClaim*>(claim)
+                                                           : nullptr;
+  }
+};
+
+// A port's RX queue.
+struct IngressPort {
+  uint16_t port_id;
+  uint16_t queue;
+  uint32_t interface;  // ifindex; 0: none
+  const PortState* state;
+};
+
+// ROOM 1 of relayed datagrams: takes frames from the ports' RX, finds the flow of each and gives
+// flows their turns. One lcore's.
+class IngressLoop {
+ public:
+  IngressLoop(IngressLcore lcore, std::vector<IngressPort> ports)
+      : lcore_(std::move(lcore)), ports_(std::move(ports)) {}
+
+  bool HasPorts() const { return !ports_.empty(); }
+  // A burst of each port; whether anything came.
+  bool Receive(const IngressTable& table);
+  // A turn for each flow that has something to send; whether anything moved.
+  bool Serve();
+  // Gives up what waits.
+  void Discard();
+  // Whether flows wait for something.
+  bool Waits() const { return first_ != nullptr; }
+  // Whether one of them waits for its rate only: it is not a time to sleep.
+  bool Paced() const { return paced_; }
+
+ private:
+  static constexpr uint16_t kBurst = 32;
+
+  bool ReceiveFrom(const IngressPort& port, const IngressTable& table);
+  void Take(const IngressPort& port, const IngressTable& table, rte_mbuf* mbuf, uint64_t now_tsc);
+
+  IngressLcore lcore_;
+  std::vector<IngressPort> ports_;
+  IngressFlow* first_ = nullptr;
+  IngressFlow* last_ = nullptr;
+  bool paced_ = false;
+};
+
+}  // namespace groupcast

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 the Groupcast authors
+#pragma once
+
+#include <rte_mbuf.h>
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <vector>
+
+#include "engine/datapath/ingress_leftovers.h"
+#include "engine/datapath/line_chunk.h"
+#include "engine/datapath/pacer.h"
+#include "engine/datapath/port_turns.h"
+#include "engine/datapath/rtp.h"
+
+namespace groupcast {
+
+// What is counted of each flow. lcore: w; any thread: r
+enum class FlowCounter : uint8_t {
+  kDatagrams,         // taken in for the group
+  kBytes,             // of their payloads
+  kRecipients,        // handed to a port
+  kLeftRecipients,    // left to another thread (LeftDatagram)
+  kUnsentRecipients,  // for which there was no room there
+  kBadChecksum,
+  kFiltered,  // datagrams of a source that is none of the ingress's
+  kNotRtp,
+  kExpired,    // that had no hop left
+  kQueueFull,  // that came while too many waited
+  kDiscarded,  // that waited when the flow was closed
+  kLate,       // whose sending began more than kLateUs after they came
+  kRestarts,   // of an RTP group's source
+  kCount
+};
+
+class FlowCounters {
+ public:
+  void Add(FlowCounter counter, uint64_t n = 1) {
+    std::atomic<uint64_t>& value = values_[static_cast<size_t>(counter)];
+    value.store(value.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
+  }
+  uint64_t Read(FlowCounter counter) const {
+    return values_[static_cast<size_t>(counter)].load(std::memory_order_relaxed);
+  }
+
+ private:
+  std::array<std::atomic<uint64_t>, static_cast<size_t>(FlowCounter::kCount)> values_{};
+};
+
+// A datagram in its mbuf, which is cut down to the payload.
+struct IngressDatagram {
+  rte_mbuf* mbuf = nullptr;
+  uint64_t came_tsc = 0;
+  uint16_t payload_sum = 0;
+  uint8_t hop_limit = 0;
+};
+
+// What the lcore lends its flows. One lcore's.
+struct IngressLcore {
+  uint16_t lcore;     // index among the engine's
+  uint32_t instance;  // RunningEngine::instance()
+  const NextHopTable* next_hops;
+  const std::atomic<uint64_t>* usable_changes;  // Resolver::UsableChanges()
+  std::vector<PortTurns*> ports;                // by the engine's index; null: not this lcore's
+  std::vector<Arena> requests;                  // likewise
+  uint64_t tsc_hz;
+  Counters* counters;
+};
+
+// One group's datagrams from RX to its members' requests: the received mbuf is the payload of all
+// of them. All methods: the lcore, but for what says otherwise.
+class IngressFlow {
+ public:
+  static constexpr uint32_t kMostWaiting = 256;  // datagrams
+  static constexpr uint32_t kLateUs = 10'000;
+
+  struct Options {
+    Sharing sharing = Sharing::kAuto;
+    PaceRate pace{};   // of all packets of the group; no rate: as fast as the port takes them
+    bool rtp = false;  // each recipient gets a header of its own
+    uint32_t rtp_clock = 90000;  // ticks a second, of the sources' timestamps
+    uint64_t rtp_secret = 0;     // see RtpOffsetsOf()
+  };
+
+  IngressFlow(const Options& options, size_t ports, uint64_t tsc_hz);
+
+  const Options& options() const { return options_; }
+  FlowCounters& counters() { return counters_; }
+  const FlowCounters& counters() const { return counters_; }
+  const ErrorCounts& errors() const { return errors_; }
+  IngressLeftovers& leftovers() { return leftovers_; }
+
+  // The membership that datagrams go to. Whoever publishes holds a snapshot until every lcore has
+  // passed a quiescent state after it was replaced. control: w; lcore: r
+  std::atomic<const LineSnapshot*> members{nullptr};
+  // Nothing more is sent, what waits is discarded. control: w; lcore: r
+  std::atomic<bool> closed{false};
+  // Datagrams that the kernel kept, or that were dropped at the sockets because the engine has
+  // them; see ingress_count. control: w; any thread: r
+  static constexpr size_t kKernelCounts = 5;
+  std::array<std::atomic<uint64_t>, kKernelCounts> kernel_counts{};
+  // Any thread: whether the lcore still has something of it, should no more come.
+  bool in_use() const {
+    return waiting_.load(std::memory_order_acquire) != 0 ||
+           progress_.requests_left.load(std::memory_order_acquire) != 0;
+  }
+
+  // Takes the mbuf.
+  void Add(const IngressDatagram& datagram);
+  // Makes requests for as many members as there is room, time and rate for; whether any.
+  bool Serve(IngressLcore* lcore, uint64_t now_tsc);
+  // Whether datagrams wait, the one under way included.
+  uint32_t waiting() const { return waiting_.load(std::memory_order_relaxed); }
+  // Whether only its rate holds it up.
+  bool paced() const { return paced_; }
+  void Discard();
+
+  IngressFlow* next_turn = nullptr;  // lcore: among its flows with something to do
+  bool has_turn = false;
+
+ private:
+  bool Begin(const IngressLcore& lcore, uint64_t now_tsc);
+  void End();
+  bool SendSome(IngressLcore* lcore, uint64_t now_tsc);
+  uint16_t GoodUntil(const IngressLcore& lcore, const LineChunk& chunk, bool* good) const;
+  bool Post(IngressLcore* lcore, const LineChunk& chunk, uint16_t n);
+  void PutRtpHeaders(const LineChunk& chunk, Request* request) const;
+  void Leave(const LineChunk& chunk, uint16_t to);
+  void PostLeft();
+  uint16_t private_len() const { return options_.rtp ? kRtpHeader : uint16_t{0}; }
+
+  const Options options_;
+  FlowCounters counters_;
+  ErrorCounts errors_;
+  SendProgress progress_;
+  IngressLeftovers leftovers_;
+  std::atomic<uint32_t> waiting_{0};  // lcore: w; control: r
+
+  // lcore only
+  std::vector<RequestQueue> queues_;  // by port
+  std::array<IngressDatagram, kMostWaiting> datagrams_;
+  uint32_t first_ = 0;  // the oldest of them
+  Pacer pacer_;
+  bool paced_ = false;
+  RtpStream rtp_stream_;
+  // The datagram under way.
+  IngressDatagram now_;
+  const LineSnapshot* snapshot_ = nullptr;  // one hold; null: none is under way
+  size_t chunk_ = 0;
+  uint16_t place_ = 0;
+  RtpPlace rtp_place_{};
+  PayloadSegment segment_{};
+  LeftDatagram* left_ = nullptr;
+};
+
+}  // namespace groupcast

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 the Groupcast authors
+#include "engine/datapath/request_memory.h"
+
+#include <cstring>
+#include <new>
+
+namespace groupcast {
+namespace {
+
+constexpr size_t kRequestLen = RTE_ALIGN_CEIL(sizeof(Request), size_t{64});
+
+}  // namespace
+
+size_t RequestLen(const RequestShape& shape) {
+  const size_t own = shape.own_lines ? sizeof(HeaderLine) + sizeof(uint32_t) : 0;
+  const size_t privates = shape.privates ? sizeof(PrivatePart) : 0;
+  return kRequestLen + shape.nb_recipients * (own + privates + sizeof(uint8_t));
+}
+
+Request* AllocateRequest(Arena* arena, const RequestShape& shape, uint32_t holds) {
+  auto* at = static_cast<uint8_t*>(arena->Allocate(RequestLen(shape) + shape.private_len));
+  if (at == nullptr) return nullptr;
+  auto* request = new (at) Request{};
+  const size_t n = shape.nb_recipients;
+  request->nb_recipients = shape.nb_recipients;
+  at += kRequestLen;
+  if (shape.own_lines) {
+    request->lines = request->own_lines = reinterpret_cast<HeaderLine*>(at);
+    at += n * sizeof(HeaderLine);
+    request->indices = reinterpret_cast<uint32_t*>(at);
+    at += n * sizeof(uint32_t);
+  }
+  if (shape.privates) {
+    request->privates = request->own_privates = reinterpret_cast<PrivatePart*>(at);
+    at += n * sizeof(PrivatePart);
+  }
+  request->errors = at;
+  std::memset(request->errors, 0, n);
+  request->private_bytes = request->own_private_bytes = at + n;
+  request->holds.store(holds, std::memory_order_relaxed);
+  request->readers.store(1, std::memory_order_relaxed);
+  return request;
+}
+
+}  // namespace groupcast
