@@ -41,8 +41,8 @@ struct Rtp {
 
 struct IngressOptions {
   Strategy strategy = Strategy::kAuto;
-  Pacing pacing;
-  std::optional<Rtp> rtp;  // what is no RTP data packet (RTCP, too) is dropped, and counted
+  Pacing pacing{};
+  std::optional<Rtp> rtp{};  // what is no RTP data packet (RTCP, too) is dropped, and counted
 };
 
 // Counted since the Ingress was made.
