@@ -12,6 +12,7 @@
 #include "engine/control/config.h"
 #include "engine/control/driver_profile.h"
 #include "engine/control/link_watch.h"
+#include "engine/control/xdp_port.h"
 #include "engine/datapath/assembler.h"
 #include "engine/datapath/port.h"
 
@@ -38,6 +39,8 @@ class PortSetup {
   uint16_t queues() const { return queues_; }
   uint16_t tx_descriptors() const { return tx_descriptors_; }
   const KickSockets& kick() const { return kick_; }
+  // Null where frames are not received by our XDP program.
+  XdpProgram* xdp_program() { return xdp_ != nullptr ? xdp_->program() : nullptr; }
   PortState* state() { return &state_; }
   const PortState* state() const { return &state_; }
   TxPlan Plan(uint16_t queue) const;
@@ -52,10 +55,11 @@ class PortSetup {
  private:
   PortSetup() = default;
   absl::Status FindInterface();
-  absl::Status CheckDevice() const;
+  absl::Status CheckDevice();
   void AddArguments(uint16_t queues);
   absl::Status Probe(uint16_t queues);
   absl::Status Configure(uint16_t queues);
+  absl::StatusOr<rte_mempool*> RxPool(uint16_t queue, uint16_t descriptors);
   absl::Status Begin();
   absl::Status Failed(int error, const std::string& what) const;
 
@@ -76,6 +80,7 @@ class PortSetup {
   bool chains_ = false;
   uint64_t mbuf_offloads_ = 0;
   rte_mempool* rx_pool_ = nullptr;
+  std::unique_ptr<XdpPort> xdp_;  // of net_af_xdp only
   KickSockets kick_;
   PortState state_;
   std::optional<LinkWatch> link_watch_;
