@@ -171,6 +171,26 @@ TEST_F(AfXdp, NothingIsLeftBehind) {
   EXPECT_EQ(Descriptors(), descriptors);
 }
 
+TEST_F(AfXdp, AnInterfaceThatGoesAwayAndComesBack) {
+  AttachXdp();
+  ExpectSent(20, "before");
+  tx().Shell(
+      "ip link set v0 down && ip link set v0 up && ip route add 10.200.0.0/16 via 10.99.0.2");
+  // Until the routes have been asked for anew, these go by the kernel.
+  ASSERT_TRUE(Eventually([] {
+    Counted counted;
+    Groupcast groupcast("probe");
+    groupcast.AddRange(kBehindGateway + 1, 20, kUdpPort);
+    return groupcast.Send(BoundSocket(0, 4000)) == 20 && counted("packets") == 20;
+  }));
+  ExpectSent(20, "after it was down");
+  tx().Shell("ip link del v0");
+  ASSERT_EQ(groupcast_detach(), 0);
+  SetUp();
+  AttachXdp();
+  ExpectSent(20, "another of its name");
+}
+
 // DPDK sets the interface's flags anew when a port starts.
 TEST_F(AfXdp, FlagsOfTheInterfaceAreKept) {
   for (const char* promiscuous : {"on", "off"}) {
