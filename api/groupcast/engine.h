@@ -77,7 +77,8 @@ class GROUPCAST_API Engine {
   //   kNotFound           the file, or an interface or device that it names, does not exist.
   //   kAlreadyExists      an engine is open, or attached by groupcast_attach(), already; or a
   //                       device is in use.
-  //   kPermissionDenied   a privilege is missing (net_af_packet: CAP_NET_RAW, CAP_NET_ADMIN).
+  //   kPermissionDenied   a privilege is missing (net_af_packet: CAP_NET_RAW, CAP_NET_ADMIN;
+  //                       net_af_xdp: CAP_BPF, too).
   //   kResourceExhausted  not enough memory or huge pages.
   //   kUnimplemented      in a child that was forked after an opening.
   //   others              a device did not start.

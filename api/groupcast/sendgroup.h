@@ -149,7 +149,7 @@ GROUPCAST_API int sendgroup6(int sd, struct giobuf6* buf, size_t recnum, int fla
 //   ENOENT   the file does not exist, or names an interface or device that does not.
 //   EBUSY    an engine is attached already.
 //   EPERM    the process lacks a privilege the configuration needs; net_af_packet: CAP_NET_RAW and
-//            CAP_NET_ADMIN.
+//            CAP_NET_ADMIN; net_af_xdp: CAP_BPF, too.
 //   ENOMEM   not enough memory or hugepages.
 //   EIO      a device did not start.
 //   ENOTSUP  in a child forked after an attach: DPDK's memory belongs to its parent.

@@ -72,7 +72,7 @@ absl::Status RunningEngine::StartPorts() {
     auto port = PortSetup::Start(config, static_cast<uint16_t>(config_.lcores.size()));
     if (!port.ok()) return port.status();
     LogNotice((*port)->Describe());
-    if ((*port)->receive_pool() != nullptr) receive_pools_.push_back((*port)->receive_pool());
+    for (const auto& pool : (*port)->receive_pools()) receive_pools_.push_back(pool);
     ports_.push_back(*std::move(port));
   }
   return absl::OkStatus();

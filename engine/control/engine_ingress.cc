@@ -18,12 +18,16 @@ bool HasMaster(const std::string& interface) {
          access(absl::StrCat("/sys/class/net/", interface, "/master").c_str(), F_OK) == 0;
 }
 
-IngressClaims::Port ClaimsPort(const PortSetup& port) {
+IngressClaims::Port ClaimsPort(PortSetup& port) {
   IngressClaims::Port made;
   made.interface = port.interface();
   made.longest = port.mtu();
-  for (size_t i = 0; i < port.kick().count; i++) {
-    made.packet_sockets.push_back(port.kick().descriptors[i]);
+  if (port.xdp_program() != nullptr) {
+    made.redirected = &port.xdp_program()->claims();
+  } else {
+    for (size_t i = 0; i < port.kick().count; i++) {
+      made.packet_sockets.push_back(port.kick().descriptors[i]);
+    }
   }
   if (port.config().fixed) {
     made.addresses = {port.config().fixed->address, port.config().fixed->address6};
@@ -45,6 +49,14 @@ absl::Status RunningEngine::StartIngress() {
       LogNotice(absl::StrCat("port '", port->name(), "': ", port->config().interface,
                              " belongs to another interface: what it receives is relayed by the "
                              "kernel's sockets"));
+      continue;
+    }
+    // Where the kernel runs the program for each skb, several datagrams may look like one.
+    if (port->receives_by_xdp() &&
+        (port->xdp_program() == nullptr || !port->xdp_program()->native())) {
+      LogNotice(absl::StrCat("port '", port->name(), "': ", port->config().interface,
+                             "'s driver does not run our XDP program itself: what it receives is "
+                             "relayed by the kernel's sockets"));
       continue;
     }
     options.ports.push_back(ClaimsPort(*port));

@@ -141,9 +141,12 @@ absl::Status IngressClaims::Publish(std::list<Claimed> gone) {
   retired_.push_back({std::move(current_), std::move(gone), options_.readers->Replaced()});
   current_ = std::move(made);
   for (const auto& [key, claim] : current_->claims) {
-    if (programs_ == nullptr || keys_.contains(key)) continue;
-    if (absl::Status status = programs_->Claim(key); !status.ok()) return status;
+    if (keys_.contains(key)) continue;
+    // Known or not, it is to be removed from all again.
     keys_.insert(key);
+    for (ClaimMap* map : Maps()) {
+      if (absl::Status status = map->Add(key); !status.ok()) return status;
+    }
   }
   return absl::OkStatus();
 }
@@ -191,12 +194,23 @@ void IngressClaims::Close(const std::shared_ptr<IngressFlow>& flow) {
   Reap();
 }
 
+std::vector<ClaimMap*> IngressClaims::Maps() const {
+  std::vector<ClaimMap*> maps;
+  if (programs_ != nullptr) maps.push_back(&programs_->claims());
+  for (const Port& port : options_.ports) {
+    if (port.redirected != nullptr) maps.push_back(port.redirected);
+  }
+  return maps;
+}
+
 // Before the table that names its flow is replaced.
 void IngressClaims::Unclaim(const IngressClaim::Key& key) {
   Counts& before = counts_before_[current_->claims.find(key)->second.flow];
-  const Counts last = programs_->Counts(key);
-  for (size_t i = 0; i < last.size(); i++) before[i] += last[i];
-  programs_->Unclaim(key);
+  for (ClaimMap* map : Maps()) {
+    const Counts last = map->Counts(key);
+    for (size_t i = 0; i < last.size(); i++) before[i] += last[i];
+    map->Remove(key);
+  }
 }
 
 void IngressClaims::ReadCounts() {
@@ -204,8 +218,10 @@ void IngressClaims::ReadCounts() {
   absl::flat_hash_map<IngressFlow*, Counts> sums = counts_before_;
   for (const IngressClaim::Key& key : keys_) {
     Counts& sum = sums[current_->claims.find(key)->second.flow];
-    const Counts now = programs_->Counts(key);
-    for (size_t i = 0; i < now.size(); i++) sum[i] += now[i];
+    for (const ClaimMap* map : Maps()) {
+      const Counts now = map->Counts(key);
+      for (size_t i = 0; i < now.size(); i++) sum[i] += now[i];
+    }
   }
   for (const auto& [flow, sum] : sums) {
     for (size_t i = 0; i < sum.size(); i++) {

@@ -31,6 +31,7 @@ class IngressClaims {
     uint32_t interface = 0;            // ifindex; 0: none
     uint32_t longest = 0;              // IP packet that its receive buffers hold, bytes
     std::vector<int> packet_sockets;   // of net_af_packet: the kernel sees the same frames, too
+    ClaimMap* redirected = nullptr;    // of net_af_xdp's program: taken before the kernel sees them
     std::vector<IpAddress> addresses;  // of a static port
   };
   struct Options {
@@ -99,6 +100,7 @@ class IngressClaims {
   absl::Status LoadPrograms();
   absl::StatusOr<std::unique_ptr<Made>> MakeTable();
   absl::Status Publish(std::list<Claimed> gone = {});
+  std::vector<ClaimMap*> Maps() const;
   void Unclaim(const IngressClaim::Key& key);
   void ReadCounts();
   void Reap();
@@ -107,7 +109,7 @@ class IngressClaims {
   mutable std::mutex mutex_;
   std::unique_ptr<IngressPrograms> programs_;
   std::list<Claimed> claims_;
-  absl::flat_hash_set<IngressClaim::Key> keys_;  // that the programs know
+  absl::flat_hash_set<IngressClaim::Key> keys_;  // that the kernel's programs know
   std::unique_ptr<const Made> current_;
   uint32_t tables_ = 0;  // made so far
   std::atomic<const IngressTable*> table_{nullptr};

@@ -5,35 +5,16 @@
 #include <absl/strings/str_cat.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <fcntl.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <cstdlib>
-#include <cstring>
 #include <string>
+
+#include "engine/control/bpf_object.h"
 
 namespace groupcast {
 namespace {
-
-std::string ProgramsFile() {
-  std::string path;
-  const char* own = std::getenv("GROUPCAST_PROGRAMS");
-  for (const char* folder : {own, GROUPCAST_PROGRAM_DIR, GROUPCAST_BUILD_PROGRAM_DIR}) {
-    if (folder == nullptr || folder[0] == '\0') continue;
-    path = absl::StrCat(folder, "/ingress.bpf.o");
-    if (access(path.c_str(), R_OK) == 0) break;
-  }
-  return path;
-}
-
-ingress_key KeyOf(const IngressClaim::Key& key) {
-  ingress_key made{};
-  std::memcpy(made.address, key.address.bytes.data(), sizeof(made.address));
-  made.udp_port = key.udp_port;
-  return made;
-}
 
 absl::Status Failed(int error, const std::string& what) {
   if (error == EPERM || error == EACCES) {
@@ -55,13 +36,16 @@ IngressPrograms::IngressPrograms(bpf_object* object)
     : object_(object),
       take_(bpf_program__fd(bpf_object__find_program_by_name(object, "groupcast_take"))),
       leave_(bpf_program__fd(bpf_object__find_program_by_name(object, "groupcast_leave"))),
-      claims_(bpf_object__find_map_fd_by_name(object, "ingress_claims")),
-      ports_(bpf_object__find_map_fd_by_name(object, "ingress_ports")) {}
+      ports_(bpf_object__find_map_fd_by_name(object, "ingress_ports")),
+      claims_(
+          fcntl(bpf_object__find_map_fd_by_name(object, "ingress_claims"), F_DUPFD_CLOEXEC, 0)) {}
 
 IngressPrograms::~IngressPrograms() { bpf_object__close(object_); }
 
 absl::StatusOr<std::unique_ptr<IngressPrograms>> IngressPrograms::Load() {
-  const std::string path = ProgramsFile();
+  const auto found = FindBpfObject("ingress.bpf.o");
+  if (!found.ok()) return found.status();
+  const std::string& path = *found;
   // What goes wrong is told by the status; libbpf would write to the standard error.
   const libbpf_print_fn_t before = libbpf_set_print(nullptr);
   bpf_object* object = bpf_object__open_file(path.c_str(), nullptr);
@@ -88,30 +72,6 @@ absl::Status IngressPrograms::AttachLeave(int udp_socket) {
 absl::Status IngressPrograms::SetPort(uint32_t interface, uint32_t longest) {
   if (bpf_map_update_elem(ports_, &interface, &longest, BPF_ANY) == 0) return absl::OkStatus();
   return Failed(errno, absl::StrCat("BPF map of ports, interface index ", interface));
-}
-
-absl::Status IngressPrograms::Claim(const IngressClaim::Key& key) {
-  const ingress_key made = KeyOf(key);
-  const ingress_claim claim{};
-  if (bpf_map_update_elem(claims_, &made, &claim, BPF_NOEXIST) == 0 || errno == EEXIST) {
-    return absl::OkStatus();
-  }
-  if (errno == E2BIG) return absl::ResourceExhaustedError("more claimed addresses than 8192");
-  return Failed(errno, "BPF map of claims");
-}
-
-void IngressPrograms::Unclaim(const IngressClaim::Key& key) {
-  const ingress_key made = KeyOf(key);
-  bpf_map_delete_elem(claims_, &made);
-}
-
-std::array<uint64_t, INGRESS_COUNTS> IngressPrograms::Counts(const IngressClaim::Key& key) const {
-  const ingress_key made = KeyOf(key);
-  ingress_claim claim{};
-  bpf_map_lookup_elem(claims_, &made, &claim);
-  std::array<uint64_t, INGRESS_COUNTS> counts;
-  std::copy(std::begin(claim.counts), std::end(claim.counts), counts.begin());
-  return counts;
 }
 
 }  // namespace groupcast

@@ -5,12 +5,10 @@
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
-#include <array>
 #include <cstdint>
 #include <memory>
 
-#include "engine/control/bpf/ingress_maps.h"
-#include "engine/datapath/ingress.h"
+#include "engine/control/claim_map.h"
 
 struct bpf_object;
 
@@ -34,17 +32,14 @@ class IngressPrograms {
 
   // IP packets of up to `longest` bytes are taken from this interface.
   absl::Status SetPort(uint32_t interface, uint32_t longest);
-  absl::Status Claim(const IngressClaim::Key& key);
-  void Unclaim(const IngressClaim::Key& key);
-  // What was counted of it, by ingress_count.
-  std::array<uint64_t, INGRESS_COUNTS> Counts(const IngressClaim::Key& key) const;
+  ClaimMap& claims() { return claims_; }
 
  private:
   explicit IngressPrograms(bpf_object* object);
 
   bpf_object* object_;
-  int take_, leave_;    // descriptors of programs,
-  int claims_, ports_;  // and of maps; all the object's
+  int take_, leave_, ports_;  // descriptors of programs and of a map, all the object's
+  ClaimMap claims_;
 };
 
 }  // namespace groupcast

@@ -30,6 +30,7 @@ namespace groupcast {
 namespace {
 
 constexpr char kAfPacket[] = "net_af_packet";
+constexpr char kAfXdp[] = "net_af_xdp";
 constexpr char kVirtioUser[] = "net_virtio_user";
 constexpr auto kFirstPeer = std::chrono::seconds(10);
 // Received datagrams that wait, or that packets under way share, beside those in the rings.
@@ -86,7 +87,14 @@ absl::Status PortSetup::Failed(int error, const std::string& what) const {
 }
 
 // What drivers would report as no more than a failure.
-absl::Status PortSetup::CheckDevice() const {
+absl::Status PortSetup::CheckDevice() {
+  if (profile_.driver == kAfXdp) {
+    mtu_ = std::min(mtu_, XdpPort::kLargestMtu);
+    auto xdp = XdpPort::Prepare(config_, interface_);
+    if (!xdp.ok()) return xdp.status();
+    xdp_ = *std::move(xdp);
+    device_ += xdp_->arguments();
+  }
   if (profile_.driver != kAfPacket) return absl::OkStatus();
   const int probe = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
   if (probe < 0) {
@@ -243,7 +251,10 @@ absl::Status PortSetup::Configure(uint16_t queues) {
   tx_descriptors_ = kick_.count > 0
                         ? static_cast<uint16_t>(std::min<uint32_t>(ring_frames_, UINT16_MAX))
                         : config_.tx_descriptors.value_or(profile_.tx_descriptors);
-  uint16_t rx_descriptors = profile_.rx_descriptors;
+  // net_af_xdp makes both rings as long as the receive queue's is to be, and they
+  // are the kernel's.
+  if (xdp_) tx_descriptors_ = std::bit_ceil(tx_descriptors_);
+  uint16_t rx_descriptors = xdp_ ? tx_descriptors_ : profile_.rx_descriptors;
   rc = rte_eth_dev_adjust_nb_rx_tx_desc(port_id_, &rx_descriptors, &tx_descriptors_);
   if (rc < 0) return Failed(rc, "refuses the number of descriptors");
   for (uint16_t queue = 0; queue < queues_; queue++) {
@@ -253,36 +264,53 @@ absl::Status PortSetup::Configure(uint16_t queues) {
     if (rc < 0) return Failed(rc, absl::StrCat("can't set up TX queue ", queue));
   }
   absl::Status status = SetUpReceive(rx_descriptors);
-  return status.ok() ? Begin() : status;
+  if (!status.ok()) return status;
+  if (xdp_) {
+    auto kick = xdp_->Adopt(mtu_);
+    if (!kick.ok()) return kick.status();
+    kick_ = *kick;
+  }
+  return Begin();
 }
 
 absl::Status PortSetup::SetUpReceive(uint16_t descriptors) {
-  if (rx_queues_ == 0) return absl::OkStatus();
-  // Where nothing is relayed only what a ring is filled with.
-  const uint32_t under_way = profile_.ingress ? tx_descriptors_ + kDatagramsUnderWay : 64;
-  const uint32_t frame = std::max<uint32_t>(
-      {mtu_ + kEthernetHeader + kVlanTag, ring_frame_, RTE_MBUF_DEFAULT_DATAROOM});
-  auto pool = ReceivePool::Create(absl::StrCat("gc_rx_", port_id_),
-                                  uint32_t{rx_queues_} * (descriptors + under_way), frame);
-  if (!pool.ok()) return pool.status();
-  receive_pool_ = *std::move(pool);
   for (uint16_t queue = 0; queue < rx_queues_; queue++) {
-    const int rc = rte_eth_rx_queue_setup(port_id_, queue, descriptors, SOCKET_ID_ANY, nullptr,
-                                          receive_pool_->pool());
+    const auto pool = PoolFor(queue, descriptors);
+    if (!pool.ok()) return pool.status();
+    const int rc =
+        rte_eth_rx_queue_setup(port_id_, queue, descriptors, SOCKET_ID_ANY, nullptr, *pool);
     if (rc < 0) return Failed(rc, absl::StrCat("can't set up RX queue ", queue));
   }
   return absl::OkStatus();
 }
 
-// rte_eth_dev_start() sets the MAC and the flags of net_af_packet's interface
-// anew.
-absl::Status PortSetup::Begin() {
-  const bool af_packet = kick_.count > 0;
-  KeptNeighbours kept;
-  if (af_packet) {
-    if (IsPromiscuous(config_.interface)) rte_eth_promiscuous_enable(port_id_);
-    kept = KeptNeighbours::Read(interface_);
+// net_af_xdp's queues have one each, all others one together.
+absl::StatusOr<rte_mempool*> PortSetup::PoolFor(uint16_t queue, uint16_t descriptors) {
+  if (xdp_) {
+    auto umem = xdp_->CreateUmem(port_id_, queue, mtu_, descriptors);
+    if (!umem.ok()) return umem.status();
+    receive_pools_.push_back(*umem);
+    return (*umem)->pool();
   }
+  if (receive_pools_.empty()) {
+    // Where nothing is relayed only what a ring is filled with.
+    const uint32_t under_way = profile_.ingress ? tx_descriptors_ + kDatagramsUnderWay : 64;
+    const uint32_t frame = std::max<uint32_t>(
+        {mtu_ + kEthernetHeader + kVlanTag, ring_frame_, RTE_MBUF_DEFAULT_DATAROOM});
+    auto pool = ReceivePool::Create(absl::StrCat("gc_rx_", port_id_),
+                                    uint32_t{rx_queues_} * (descriptors + under_way), frame);
+    if (!pool.ok()) return pool.status();
+    receive_pools_.push_back(*std::move(pool));
+  }
+  return receive_pools_.front()->pool();
+}
+
+// rte_eth_dev_start() sets the flags of the interface anew, by net_af_packet its
+// MAC, too.
+absl::Status PortSetup::Begin() {
+  KeptNeighbours kept;
+  if (kick_.count > 0 && IsPromiscuous(config_.interface)) rte_eth_promiscuous_enable(port_id_);
+  if (profile_.driver == kAfPacket) kept = KeptNeighbours::Read(interface_);
   const int rc = rte_eth_dev_start(port_id_);
   if (const size_t refused = kept.PutBack(); refused > 0) {
     LogWarning(absl::StrCat("port '", config_.name, "': ", refused, " permanent neighbours of ",
@@ -320,7 +348,9 @@ PortSetup::~PortSetup() {
   rte_eth_dev_info info;
   if (rte_eth_dev_info_get(port_id_, &info) != 0) return;
   rte_device* device = info.device;
+  if (xdp_) xdp_->Detach();
   rte_eth_dev_close(port_id_);
+  xdp_.reset();
   const int rc = rte_dev_remove(device);
   if (rc < 0) LogWarning(std::string(Failed(rc, "can't be removed").message()));
 }

@@ -13,6 +13,7 @@
 #include "engine/control/driver_profile.h"
 #include "engine/control/link_watch.h"
 #include "engine/control/receive_pool.h"
+#include "engine/control/xdp_port.h"
 #include "engine/datapath/assembler.h"
 #include "engine/datapath/port.h"
 
@@ -42,8 +43,11 @@ class PortSetup {
   // Receive queues whose frames can be relayed; 0: none.
   uint16_t ingress_queues() const { return profile_.ingress ? rx_queues_ : uint16_t{0}; }
   uint16_t port_id() const { return port_id_; }
-  // What they receive into; outlives the port where somebody still reads. Null: no queues.
-  const std::shared_ptr<ReceivePool>& receive_pool() const { return receive_pool_; }
+  // What they receive into; has to outlive all ports, whose packets may share its mbufs.
+  const std::vector<std::shared_ptr<ReceivePool>>& receive_pools() const { return receive_pools_; }
+  bool receives_by_xdp() const { return xdp_ != nullptr; }
+  // Null where frames are not received by our XDP program.
+  XdpProgram* xdp_program() { return xdp_ != nullptr ? xdp_->program() : nullptr; }
   PortState* state() { return &state_; }
   const PortState* state() const { return &state_; }
   TxPlan Plan(uint16_t queue) const;
@@ -58,10 +62,11 @@ class PortSetup {
  private:
   PortSetup() = default;
   absl::Status FindInterface();
-  absl::Status CheckDevice() const;
+  absl::Status CheckDevice();
   void AddArguments(uint16_t queues);
   absl::Status Probe(uint16_t queues);
   absl::Status Configure(uint16_t queues);
+  absl::StatusOr<rte_mempool*> PoolFor(uint16_t queue, uint16_t descriptors);
   absl::Status SetUpReceive(uint16_t descriptors);
   absl::Status Begin();
   absl::Status Failed(int error, const std::string& what) const;
@@ -83,7 +88,8 @@ class PortSetup {
   bool chains_ = false;
   uint64_t mbuf_offloads_ = 0;
   uint16_t rx_queues_ = 0;
-  std::shared_ptr<ReceivePool> receive_pool_;
+  std::vector<std::shared_ptr<ReceivePool>> receive_pools_;
+  std::unique_ptr<XdpPort> xdp_;  // of net_af_xdp only
   KickSockets kick_;
   PortState state_;
   std::optional<LinkWatch> link_watch_;

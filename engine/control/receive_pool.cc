@@ -13,9 +13,15 @@ absl::StatusOr<std::shared_ptr<ReceivePool>> ReceivePool::Create(const std::stri
                                                                  uint32_t frame_bytes) {
   auto pool = CreatePool(name, mbufs, RTE_PKTMBUF_HEADROOM + frame_bytes);
   if (!pool.ok()) return pool.status();
-  return std::shared_ptr<ReceivePool>(new ReceivePool(*pool));
+  return std::make_shared<ReceivePool>(*pool, /*driver_keeps=*/false);
 }
 
-ReceivePool::~ReceivePool() { FreePool(pool_); }
+ReceivePool::~ReceivePool() {
+  if (driver_keeps_) {
+    rte_mempool_free(pool_);
+  } else {
+    FreePool(pool_);
+  }
+}
 
 }  // namespace groupcast

@@ -17,6 +17,8 @@ class ReceivePool {
  public:
   static absl::StatusOr<std::shared_ptr<ReceivePool>> Create(const std::string& name,
                                                              uint32_t mbufs, uint32_t frame_bytes);
+  // Takes one that was made otherwise. `driver_keeps`: some of its mbufs never come back.
+  ReceivePool(rte_mempool* pool, bool driver_keeps) : pool_(pool), driver_keeps_(driver_keeps) {}
   ~ReceivePool();
   ReceivePool(const ReceivePool&) = delete;
   ReceivePool& operator=(const ReceivePool&) = delete;
@@ -24,8 +26,8 @@ class ReceivePool {
   rte_mempool* pool() { return pool_; }
 
  private:
-  explicit ReceivePool(rte_mempool* pool) : pool_(pool) {}
   rte_mempool* pool_;
+  bool driver_keeps_;
 };
 
 }  // namespace groupcast

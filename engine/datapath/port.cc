@@ -64,10 +64,12 @@ uint16_t Port::Fail(int error) {
 void Port::Kick() {
   bool more = false;
   for (size_t i = 0; i < kick_.count; i++) {
-    // lint: allow(system call): the idle step's kick of a net_af_packet ring
+    // lint: allow(system call): the idle step's kick of a socket's ring
     const ssize_t sent = sendto(kick_.descriptors[i], nullptr, 0, MSG_DONTWAIT, nullptr, 0);
-    // 0: the ring holds nothing to send. Other errors (link down) are not cured by more kicks.
-    if (sent > 0 || (sent < 0 && (errno == ENOBUFS || errno == EAGAIN))) more = true;
+    // 0: the ring holds nothing to send. EBUSY: an XDP socket's frame was dropped by the device,
+    // and what is behind it not looked at. Other errors (link down) are not cured by more kicks.
+    const bool again = errno == ENOBUFS || errno == EAGAIN || errno == EBUSY;
+    if (sent > 0 || (sent < 0 && again)) more = true;
   }
   needs_kick_ = more;
   counters_->Add(Counter::kKicks);

@@ -34,8 +34,8 @@ struct PortState {
   }
 };
 
-// net_af_packet's own sockets (DESIGN 2.4). Frames that the kernel did not take from their ring
-// stay there until later traffic; an empty send makes it look again.
+// The sockets of net_af_packet and net_af_xdp (DESIGN 2.4). Frames that the kernel did not take
+// from their ring stay there until later traffic; an empty send makes it look again.
 struct KickSockets {
   static constexpr size_t kMost = 16;
   std::array<int, kMost> descriptors{};
@@ -98,7 +98,7 @@ class Port {
 
   // Whether the driver may hold packets that only later traffic, or Kick(), would send.
   bool NeedsKick() const { return needs_kick_; }
-  // One look of the kernel at net_af_packet's ring. A system call: for the idle step only.
+  // One look of the kernel at the sockets' rings. A system call: for the idle step only.
   void Kick();
 
  private:

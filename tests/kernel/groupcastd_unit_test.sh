@@ -18,8 +18,12 @@ ip link add v0 type veth peer name v1
 ip address add 10.99.0.1/16 dev v0
 ip link set v0 up
 ip link set v1 up
+ip link add v2 type veth peer name v3
+ip address add 10.98.0.1/16 dev v2
+ip link set v2 up
+ip link set v3 up
 cat >"$dir/relay.yaml" <<END
-ports: [{name: lan0, device: "net_af_packet0,iface=v0"}]
+ports: [{name: lan0, device: "net_af_packet0,iface=v0"}, {name: lan1, device: "net_af_xdp0,iface=v2"}]
 memory: {hugepages: off}
 groups: [{name: g, ingress: 127.0.0.1:504, members: [127.0.0.1:5004]}]
 END

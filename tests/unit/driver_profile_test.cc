@@ -35,6 +35,18 @@ TEST_F(DriverProfileTest, AfPacket) {
   EXPECT_TRUE(has("framecnt=${descriptors}"));
 }
 
+// Chains overrun its frames, and without receive queues it has no sockets.
+TEST_F(DriverProfileTest, AfXdp) {
+  const auto profile = LoadDriverProfile("net_af_xdp");
+  ASSERT_TRUE(profile.ok()) << profile.status();
+  EXPECT_EQ(profile->driver, "net_af_xdp");
+  EXPECT_FALSE(profile->chains || profile->chains_if_advertised);
+  EXPECT_TRUE(profile->rx_queues);
+  EXPECT_EQ(profile->completion, Completion::kEager);
+  EXPECT_EQ(profile->interface_argument, "iface");
+  EXPECT_TRUE(profile->tx_offloads.empty());
+}
+
 TEST_F(DriverProfileTest, SoftwareDriversTakeChains) {
   for (const char* driver : {"net_null", "net_ring", "net_pcap"}) {
     const auto profile = LoadDriverProfile(driver);
@@ -87,6 +99,7 @@ TEST_F(DriverProfileTest, DeviceNamesBeginWithTheirDriver) {
   const auto driver_of = [](const char* device) { return LoadDeviceProfile(device)->driver; };
   EXPECT_EQ(driver_of("net_af_packet0"), "net_af_packet");
   EXPECT_EQ(driver_of("net_af_packet"), "net_af_packet");
+  EXPECT_EQ(driver_of("net_af_xdp0"), "net_af_xdp");
   EXPECT_EQ(driver_of("net_ring_left"), "net_ring");
   EXPECT_EQ(driver_of("net_tap0"), "generic");
   EXPECT_EQ(driver_of("generic"), "generic");

@@ -202,8 +202,15 @@ int groupcast_take(struct __sk_buff* skb) {
     key.udp_sum = d.udp.check;
     expect(&key, 1, REASSEMBLY_NS);
   }
-  __u32 index = reason - 1;
-  if (index < INGRESS_LEFT_REASONS) __sync_fetch_and_add(&claim->counts[index], 1);
+  // One counter after the other: an index that is a variable wants CAP_PERFMON, too.
+  if (reason == 1 + INGRESS_LEFT_GSO) __sync_fetch_and_add(&claim->counts[INGRESS_LEFT_GSO], 1);
+  if (reason == 1 + INGRESS_LEFT_FRAGMENT) {
+    __sync_fetch_and_add(&claim->counts[INGRESS_LEFT_FRAGMENT], 1);
+  }
+  if (reason == 1 + INGRESS_LEFT_HEADER) {
+    __sync_fetch_and_add(&claim->counts[INGRESS_LEFT_HEADER], 1);
+  }
+  if (reason == 1 + INGRESS_LEFT_LONG) __sync_fetch_and_add(&claim->counts[INGRESS_LEFT_LONG], 1);
   return 0;
 }
 
