@@ -8,6 +8,7 @@
 #include <rte_jhash.h>
 #include <rte_lcore.h>
 #include <sched.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -56,6 +57,8 @@ void RunLcore(PollLoop* loop, unsigned cpu, const std::atomic<RunMode>* mode) {
   CPU_ZERO(&set);
   CPU_SET(cpu, &set);
   pthread_setaffinity_np(pthread_self(), sizeof(set), &set);
+  // Sleeps are short, and are to end when they are meant to.
+  prctl(PR_SET_TIMERSLACK, 1000, 0, 0, 0);
   // Gives the thread an lcore id, and with it mempool caches.
   if (rte_thread_register() != 0) {
     LogWarning(

@@ -73,7 +73,9 @@ void RunningEngine::AddIngress(PollLoop::Options* options) {
     options->ingress_requests.emplace_back(ingress_memory_.back().get(), kRequestBytes, 0);
     for (uint16_t queue = 0; queue < port->ingress_queues(); queue++) {
       if (port->vlan() != 0) break;
-      options->ingress_ports.push_back({port->port_id(), queue, port->interface(), port->state()});
+      const int socket = queue < port->kick().count ? port->kick().descriptors[queue] : -1;
+      options->ingress_ports.push_back(
+          {port->port_id(), queue, port->interface(), port->state(), socket});
     }
   }
 }

@@ -4,19 +4,28 @@
 
 #include <semaphore.h>
 
+#include <array>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 
 namespace groupcast {
 
-// Lets an lcore without work sleep until a caller posts, or for a bounded time.
+// Lets an lcore without work sleep until a caller posts, a frame comes, or for a bounded time.
 //
 // The lcore: PrepareSleep(), one more look at all its channels, then Sleep() or CancelSleep(). A
 // caller: Ring() after its post. Either the lcore's look sees the post or Ring() sees the flag.
 class Doorbell {
  public:
-  Doorbell() { sem_init(&semaphore_, 0, 0); }
-  ~Doorbell() { sem_destroy(&semaphore_); }
+  // Sockets that a driver receives by: they are readable while it has frames.
+  struct Sockets {
+    static constexpr size_t kMost = 16;
+    std::array<int, kMost> descriptors{};
+    size_t count = 0;
+  };
+
+  Doorbell();
+  ~Doorbell();
   Doorbell(const Doorbell&) = delete;
   Doorbell& operator=(const Doorbell&) = delete;
 
@@ -24,23 +33,26 @@ class Doorbell {
   void Ring() {
     // Orders the post before the look at the flag (the lcore does the opposite).
     std::atomic_thread_fence(std::memory_order_seq_cst);
-    if (sleeping_.load(std::memory_order_relaxed) &&
-        sleeping_.exchange(false, std::memory_order_relaxed)) {
-      sem_post(&semaphore_);
-    }
+    if (sleeps_.load(std::memory_order_relaxed) == Sleeps::kNot) return;
+    Wake(sleeps_.exchange(Sleeps::kNot, std::memory_order_relaxed));
   }
 
-  // The lcore.
-  void PrepareSleep() {
-    sleeping_.store(true, std::memory_order_relaxed);
+  // The lcore. `for_frames`: also until one of the sockets has one.
+  void PrepareSleep(bool for_frames) {
+    sleeps_.store(for_frames ? Sleeps::kForFrames : Sleeps::kForPosts, std::memory_order_relaxed);
     std::atomic_thread_fence(std::memory_order_seq_cst);
   }
-  void CancelSleep() { sleeping_.store(false, std::memory_order_relaxed); }
+  void CancelSleep() { sleeps_.store(Sleeps::kNot, std::memory_order_relaxed); }
   void Sleep(int64_t most_ns);
+  void SleepForFrames(const Sockets& sockets, int64_t most_ns);
 
  private:
-  std::atomic<bool> sleeping_{false};
-  sem_t semaphore_;
+  enum class Sleeps : uint8_t { kNot, kForPosts, kForFrames };
+  void Wake(Sleeps how);
+
+  std::atomic<Sleeps> sleeps_{Sleeps::kNot};
+  sem_t semaphore_;  // of kForPosts: cheaper than a descriptor
+  int event_;        // of kForFrames
 };
 
 }  // namespace groupcast

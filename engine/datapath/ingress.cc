@@ -10,6 +10,17 @@
 #include "engine/datapath/hand_over.h"
 
 namespace groupcast {
+IngressLoop::IngressLoop(IngressLcore lcore, std::vector<IngressPort> ports)
+    : lcore_(std::move(lcore)), ports_(std::move(ports)) {
+  for (const IngressPort& port : ports_) {
+    if (port.socket < 0 || sockets_.count == Doorbell::Sockets::kMost) {
+      waits_ = false;
+      return;
+    }
+    sockets_.descriptors[sockets_.count++] = port.socket;
+  }
+}
+
 bool IngressLoop::Receive(const IngressTable& table) {
   bool came = false;
   for (const IngressPort& port : ports_) came |= ReceiveFrom(port, table);

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "engine/datapath/idle.h"
 #include "engine/datapath/ingress_flow.h"
 #include "engine/datapath/ingress_frame.h"
 
@@ -50,16 +51,18 @@ struct IngressPort {
   uint16_t queue;
   uint32_t interface;  // ifindex; 0: none
   const PortState* state;
+  int socket;  // that the driver receives by; -1: it can't be waited for
 };
 
 // ROOM 1 of relayed datagrams: takes frames from the ports' RX, finds the flow of each and gives
 // flows their turns. One lcore's.
 class IngressLoop {
  public:
-  IngressLoop(IngressLcore lcore, std::vector<IngressPort> ports)
-      : lcore_(std::move(lcore)), ports_(std::move(ports)) {}
+  IngressLoop(IngressLcore lcore, std::vector<IngressPort> ports);
 
   bool HasPorts() const { return !ports_.empty(); }
+  // Those of all ports; null where one of them has none.
+  const Doorbell::Sockets* sockets() const { return waits_ ? &sockets_ : nullptr; }
   // A burst of each port; whether anything came.
   bool Receive(const IngressTable& table);
   // A turn for each flow that has something to send; whether anything moved.
@@ -68,7 +71,7 @@ class IngressLoop {
   void Discard();
   // Whether flows wait for something.
   bool Waits() const { return first_ != nullptr; }
-  // Whether one of them waits for its rate only: it is not a time to sleep.
+  // Whether one of them waits for its rate only, and soon may go on: it is not a time to sleep.
   bool Paced() const { return paced_; }
 
  private:
@@ -79,6 +82,8 @@ class IngressLoop {
 
   IngressLcore lcore_;
   std::vector<IngressPort> ports_;
+  Doorbell::Sockets sockets_;
+  bool waits_ = true;
   IngressFlow* first_ = nullptr;
   IngressFlow* last_ = nullptr;
   bool paced_ = false;

@@ -12,6 +12,8 @@ namespace {
 // Of one flow at a time, so that what it has under way takes no room from others.
 constexpr uint32_t kMostInFlight = 128;
 constexpr int kRunsPerTurn = 4;
+// A sleep of an lcore may take as long; half a burst should last for it.
+constexpr double kSleepS = 200e-6;
 
 }  // namespace
 
@@ -19,6 +21,7 @@ IngressFlow::IngressFlow(const Options& options, size_t ports, uint64_t tsc_hz)
     : options_(options),
       queues_(ports),
       pacer_(options.pace, tsc_hz),
+      fast_(options.pace.burst_bytes < 2 * kSleepS * options.pace.bytes_per_s),
       rtp_stream_(options.rtp_clock, tsc_hz) {}
 
 void IngressFlow::Add(const IngressDatagram& datagram) {

@@ -113,8 +113,8 @@ class IngressFlow {
   bool Serve(IngressLcore* lcore, uint64_t now_tsc);
   // Whether datagrams wait, the one under way included.
   uint32_t waiting() const { return waiting_.load(std::memory_order_relaxed); }
-  // Whether only its rate holds it up.
-  bool paced() const { return paced_; }
+  // Whether only its rate holds it up, and not for long enough to sleep.
+  bool paced() const { return paced_ && fast_; }
   void Discard();
 
   IngressFlow* next_turn = nullptr;  // lcore: among its flows with something to do
@@ -143,6 +143,7 @@ class IngressFlow {
   std::array<IngressDatagram, kMostWaiting> datagrams_;
   uint32_t first_ = 0;  // the oldest of them
   Pacer pacer_;
+  const bool fast_;
   bool paced_ = false;
   RtpStream rtp_stream_;
   // The datagram under way.

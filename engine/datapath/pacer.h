@@ -20,7 +20,7 @@ class Pacer {
       : bytes_per_tick_(rate.bytes_per_s / static_cast<double>(ticks_per_s)),
         burst_(rate.burst_bytes) {}
 
-  // How many of `most` frames of this length may leave now.
+  // How many of `most` frames of this length may leave now; none until half a burst may, or all.
   uint16_t Allows(uint64_t now, uint32_t frame_bytes, uint16_t most) {
     if (bytes_per_tick_ == 0) return most;
     const double burst = std::max<double>(burst_, frame_bytes);
@@ -29,6 +29,9 @@ class Pacer {
       bytes_ = std::min(burst, bytes_ + static_cast<double>(now - last_) * bytes_per_tick_);
       last_ = now;
     }
+    // Little by little would cost more than the packets themselves.
+    const double least = std::min({static_cast<double>(most) * frame_bytes, burst_ / 2, burst});
+    if (bytes_ < std::max<double>(least, frame_bytes)) return 0;
     return static_cast<uint16_t>(std::min<double>(most, bytes_ / frame_bytes));
   }
   void Used(uint32_t bytes) { bytes_ -= bytes; }

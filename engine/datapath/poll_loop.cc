@@ -15,7 +15,7 @@ constexpr uint32_t kTakeMost = 32;            // requests of one channel per loo
 constexpr uint64_t kSpinUs = 50;              // without work, before the first sleep
 constexpr uint64_t kKickUs = 20;              // between two kicks of an idle lcore
 constexpr int64_t kShortSleepNs = 50'000;     // something waits for room
-constexpr int64_t kReceiveSleepNs = 100'000;  // frames may come, of which nobody tells
+constexpr int64_t kReceiveSleepNs = 100'000;  // frames may come, of which no socket tells
 constexpr int64_t kLongSleepNs = 10'000'000;  // nothing waits
 
 }  // namespace
@@ -147,16 +147,26 @@ void PollLoop::IdleStep() {
     rte_pause();
     return;
   }
-  doorbell_.PrepareSleep();
+  Sleep(quiet);
+}
+
+// `quiet`: nothing waits for room, or for its rate.
+void PollLoop::Sleep(bool quiet) {
+  const bool receives = ingress_->HasPorts() && options_.ingress->load() != nullptr;
+  const Doorbell::Sockets* sockets = receives && quiet ? ingress_->sockets() : nullptr;
+  doorbell_.PrepareSleep(sockets != nullptr);
   if (Pending()) {
     doorbell_.CancelSleep();
     return;
   }
   counters_.Add(Counter::kSleeps);
-  const bool receives = ingress_->HasPorts() && options_.ingress->load() != nullptr;
   const auto reader = static_cast<uint32_t>(options_.lcore);
   options_.readers->Sleeps(reader);
-  doorbell_.Sleep(!quiet ? kShortSleepNs : receives ? kReceiveSleepNs : kLongSleepNs);
+  if (sockets != nullptr) {
+    doorbell_.SleepForFrames(*sockets, kLongSleepNs);
+  } else {
+    doorbell_.Sleep(!quiet ? kShortSleepNs : receives ? kReceiveSleepNs : kLongSleepNs);
+  }
   options_.readers->Wakes(reader);
 }
 

@@ -88,6 +88,7 @@ class PollLoop {
   bool Quiet() const;
   bool Pending() const;
   void IdleStep();
+  void Sleep(bool quiet);
 
   Options options_;
   Counters counters_;

@@ -2,6 +2,7 @@
 // Copyright (c) 2026 the Groupcast authors
 //
 // Any bytes as a received frame, and as an RTP packet. An input is the frame.
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>

@@ -20,8 +20,11 @@ TEST(Pacer, ABurstThenTheRate) {
   EXPECT_EQ(pacer.Allows(kStart, 1000, 512), 10);
   pacer.Used(10'000);
   EXPECT_EQ(pacer.Allows(kStart, 1000, 512), 0);
-  EXPECT_EQ(pacer.Allows(kStart + 999, 1000, 512), 0);
-  EXPECT_EQ(pacer.Allows(kStart + 1000, 1000, 512), 1);
+  EXPECT_EQ(pacer.Allows(kStart + 999, 1000, 1), 0);
+  EXPECT_EQ(pacer.Allows(kStart + 1000, 1000, 1), 1);
+  // Not one by one: half a burst at least, or all that are wanted.
+  EXPECT_EQ(pacer.Allows(kStart + 4999, 1000, 512), 0);
+  EXPECT_EQ(pacer.Allows(kStart + 5000, 1000, 512), 5);
   EXPECT_EQ(pacer.Allows(kStart + 5500, 1000, 3), 3);
   pacer.Used(3000);
   // No more than a burst is saved up.
