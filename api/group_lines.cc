@@ -269,6 +269,7 @@ bool Group::State::Attend(int64_t now_ns) try {
   FollowPathMtu(resolver, now_ns);
   if (now_ns - marked_ns_ >= kMarkNs) {
     marked_ns_ = now_ns;
+    if (members_.Relayed()) NoteUsed();
     if (used_.exchange(false, std::memory_order_relaxed)) MarkUsed(resolver);
     // Profiles that nobody asks for are forgotten.
     if (!socket_.kernel_only) {

@@ -6,6 +6,7 @@
 #include <rte_udp.h>
 
 #include <algorithm>
+#include <utility>
 #include <cstring>
 
 namespace groupcast {
@@ -226,6 +227,12 @@ void GroupMembers::SetFlow(std::shared_ptr<IngressFlow> flow,
   flow_ = std::move(flow);
   flow_readers_ = std::move(readers);
   if (flow_ != nullptr) PublishToFlow(current_);
+}
+
+bool GroupMembers::Relayed() {
+  if (flow_ == nullptr) return false;
+  const uint64_t now = flow_->counters().Read(FlowCounter::kDatagrams);
+  return std::exchange(relayed_, now) != now;
 }
 
 void GroupMembers::PublishToFlow(const LineSnapshot* snapshot) {

@@ -77,7 +77,8 @@ class GroupMembers {
 
   // Publishes to the lcores, too, from now on; null: no more.
   void SetFlow(std::shared_ptr<IngressFlow> flow, std::shared_ptr<LcoreReaders> readers);
-  bool has_flow() const { return flow_ != nullptr; }
+  // Whether something was relayed to them by the lcores since the last call.
+  bool Relayed();
 
   // Frees what nobody uses any more. Returns next hops to give back.
   std::vector<uint32_t> Reclaim();
@@ -134,6 +135,7 @@ class GroupMembers {
 
   std::shared_ptr<IngressFlow> flow_;
   std::shared_ptr<LcoreReaders> flow_readers_;
+  uint64_t relayed_ = 0;  // datagrams, at the last look
   // Snapshots that lcores may still have a look at, one hold each.
   struct OfFlow {
     const LineSnapshot* snapshot;

@@ -14,6 +14,7 @@
 #include <cmath>
 #include <cstring>
 #include <random>
+#include <utility>
 
 #include "api/group_control.h"
 #include "api/ingress_state.h"
@@ -24,6 +25,7 @@
 namespace groupcast {
 namespace {
 
+constexpr int64_t kStopNs = 1'000'000'000;
 constexpr int64_t kLeftForNs = 1'000'000'000;  // after the last: looked at often
 
 uint64_t RandomBits() {
@@ -46,6 +48,22 @@ void SetOption(int fd, int level, int name, int value) {
   setsockopt(fd, level, name, &value, sizeof(value));
 }
 
+// Whether the engine sees what the socket would get, and nobody else would.
+absl::Status CanBeClaimed(int fd, const RunningEngine& engine) {
+  uint64_t cookie = 0;
+  socklen_t len = sizeof(cookie);
+  if (getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &len) == 0 &&
+      cookie != engine.netns_cookie()) {
+    return absl::FailedPreconditionError("it is of another network namespace than the engine");
+  }
+  int shared = 0;
+  len = sizeof(shared);
+  if (getsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &shared, &len) == 0 && shared != 0) {
+    return absl::FailedPreconditionError("it shares its address by SO_REUSEPORT");
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Watch(int epoll, int fd) {
   epoll_event event{};
   event.events = EPOLLIN;
@@ -58,6 +76,38 @@ uint64_t Dropped(int fd) {
   uint32_t info[SK_MEMINFO_VARS] = {};
   socklen_t size = sizeof(info);
   return getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info, &size) == 0 ? info[SK_MEMINFO_DROPS] : 0;
+}
+
+void AddFlow(const IngressFlow& flow, IngressStatistics* sum, uint64_t* kernel_dropped) {
+  const auto read = [&](FlowCounter counter) { return flow.counters().Read(counter); };
+  sum->engine_datagrams += read(FlowCounter::kDatagrams);
+  sum->bytes += read(FlowCounter::kBytes);
+  sum->bad_checksum += read(FlowCounter::kBadChecksum);
+  sum->filtered += read(FlowCounter::kFiltered);
+  sum->not_rtp += read(FlowCounter::kNotRtp);
+  sum->expired += read(FlowCounter::kExpired);
+  sum->queue_full += read(FlowCounter::kQueueFull);
+  sum->unsent += read(FlowCounter::kDiscarded);
+  sum->late += read(FlowCounter::kLate);
+  sum->rtp_restarts += read(FlowCounter::kRestarts);
+  uint64_t failed = 0;
+  for (int error = 1; error < 256; error++) {
+    const uint64_t n = flow.errors().by_errno[static_cast<size_t>(error)];
+    if (n == 0) continue;
+    // Those that a stopping engine did not start.
+    sum->errors[error == kNotStarted ? ECANCELED : error] += n;
+    failed += n;
+  }
+  const uint64_t recipients = read(FlowCounter::kRecipients);
+  sum->sent_by_engine += recipients - std::min(failed, recipients);
+  const uint64_t no_room = read(FlowCounter::kUnsentRecipients);
+  if (no_room > 0) sum->errors[ENOBUFS] += no_room;
+  const auto& kernel = flow.kernel_counts;
+  sum->left_gso += kernel[INGRESS_LEFT_GSO];
+  sum->left_fragment += kernel[INGRESS_LEFT_FRAGMENT];
+  sum->left_header += kernel[INGRESS_LEFT_HEADER];
+  sum->left_long += kernel[INGRESS_LEFT_LONG];
+  *kernel_dropped += kernel[INGRESS_DROPPED];
 }
 
 }  // namespace
@@ -94,14 +144,39 @@ absl::StatusOr<std::shared_ptr<Ingress::State>> Ingress::State::Create(
   return state;
 }
 
-Ingress::State::~State() {
+// What the engine has received is still sent, unless that takes too long.
+void Ingress::State::Stop() {
   Release();
+  const int64_t until_ns = MonotonicNs() + kStopNs;
+  while (sending() && MonotonicNs() < until_ns) usleep(1000);
+  const std::lock_guard lock(mutex_);
+  if (stopped_) return;
+  stopped_ = true;
+  // A change of the members under way may take its time.
+  while (!group_->SetFlow(nullptr, nullptr)) usleep(1000);
   for (const Socket& socket : sockets_) close(socket.fd);
+  sockets_.clear();
+  group_->GiveIngress();
+}
+
+bool Ingress::State::sending() const {
+  for (const auto& flow : Flows()) {
+    if (flow->in_use()) return true;
+  }
+  return false;
+}
+
+bool Ingress::State::busy() const {
+  for (const auto& flow : Flows()) {
+    if (flow->in_use() || !flow->leftovers().Empty()) return true;
+  }
+  return false;
+}
+
+Ingress::State::~State() {
+  Stop();
   if (epoll_ >= 0) close(epoll_);
   if (event_ >= 0) close(event_);
-  // The writer lets go of it soon.
-  while (!group_->SetFlow(nullptr, nullptr)) usleep(1000);
-  group_->GiveIngress();
 }
 
 absl::Status Ingress::State::Add(int sd, absl::Span<const in6_addr> sources) {
@@ -140,6 +215,8 @@ absl::Status Ingress::State::Add(int sd, absl::Span<const in6_addr> sources) {
   socket.wanted.socket = socket.fd;
   SetOption(socket.fd, IPPROTO_IP, IP_RECVTTL, 1);
   SetOption(socket.fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1);
+  SetOption(socket.fd, IPPROTO_IP, IP_PKTINFO, 1);
+  SetOption(socket.fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
   if (absl::Status status = Watch(epoll_, socket.fd); !status.ok()) {
     close(socket.fd);
     return status;
@@ -147,7 +224,7 @@ absl::Status Ingress::State::Add(int sd, absl::Span<const in6_addr> sources) {
   const std::lock_guard lock(mutex_);
   sockets_.push_back(socket);
   const EngineUse use(EngineUse::Need::kEngineOnly);
-  const bool follows = use.engine() != nullptr && use.engine()->instance() == engine_;
+  const bool follows = !released_ && use.engine() != nullptr && use.engine()->instance() == engine_;
   if (follows && flow_ != nullptr) Claim(use, socket);
   return absl::OkStatus();
 }
@@ -163,7 +240,8 @@ IngressFlow::Options Ingress::State::FlowOptions() const {
 }
 
 void Ingress::State::Claim(const EngineUse& use, const Socket& socket) {
-  const absl::Status status = use.engine()->ingress().Claim(flow_, socket.wanted);
+  absl::Status status = CanBeClaimed(socket.fd, *use.engine());
+  if (status.ok()) status = use.engine()->ingress().Claim(flow_, socket.wanted);
   if (status.ok() || told_) return;
   told_ = true;
   LogNotice(absl::StrCat("what comes to UDP port ", rte_be_to_cpu_16(socket.wanted.udp_port),
@@ -181,6 +259,8 @@ void Ingress::State::Follow(const EngineUse& use) {
   const bool stopping = engine == nullptr || engine->stopping();
   const uint32_t instance = stopping ? 0 : engine->instance();
   if (instance == engine_) return;
+  // What an engine that stops still sends needs its members.
+  if (flow_ != nullptr && flow_->in_use()) return;
   if (instance == 0) {
     if (!group_->SetFlow(nullptr, nullptr)) return;
     LeaveFlow();
@@ -200,6 +280,7 @@ void Ingress::State::Attend() try {
   const std::lock_guard lock(mutex_);
   const EngineUse use(EngineUse::Need::kEngineOnly);
   if (!released_) Follow(use);
+  FoldFlowsBefore();
   if (use.engine() != nullptr)
     use.engine()->ingress().Attend(use.engine()->resolver().Generation());
 } catch (const std::bad_alloc&) {  // the next look tries again
@@ -230,48 +311,36 @@ void Ingress::State::Release() {
   }
 }
 
+// Those that nobody uses any more.
+void Ingress::State::FoldFlowsBefore() {
+  std::erase_if(flows_before_, [&](const std::shared_ptr<IngressFlow>& flow) {
+    if (flow->in_use() || !flow->leftovers().Empty()) return false;
+    const std::lock_guard counts_lock(counts_mutex_);
+    AddFlow(*flow, &counts_, &kernel_dropped_before_);
+    return true;
+  });
+}
+
 IngressStatistics Ingress::State::statistics() const {
+  // Before what the kernel's program counted: what is dropped meanwhile is no overflow.
+  uint64_t dropped = 0;
+  for (const Socket& socket : Sockets()) dropped += Dropped(socket.fd);
+  const std::lock_guard lock(mutex_);
+  if (flow_ != nullptr) {
+    const EngineUse use(EngineUse::Need::kEngineOnly);
+    if (use.engine() != nullptr && use.engine()->instance() == engine_) {
+      use.engine()->ingress().ReadCounts(flow_.get());
+    }
+  }
   IngressStatistics sum;
+  uint64_t kernel_dropped = kernel_dropped_before_;
   {
     const std::lock_guard counts_lock(counts_mutex_);
     sum = counts_;
   }
-  uint64_t kernel_dropped = 0;
-  for (const auto& flow : Flows()) {
-    const auto read = [&](FlowCounter counter) { return flow->counters().Read(counter); };
-    sum.engine_datagrams += read(FlowCounter::kDatagrams);
-    sum.bytes += read(FlowCounter::kBytes);
-    sum.bad_checksum += read(FlowCounter::kBadChecksum);
-    sum.filtered += read(FlowCounter::kFiltered);
-    sum.not_rtp += read(FlowCounter::kNotRtp);
-    sum.expired += read(FlowCounter::kExpired);
-    sum.queue_full += read(FlowCounter::kQueueFull);
-    sum.unsent += read(FlowCounter::kDiscarded);
-    sum.late += read(FlowCounter::kLate);
-    sum.rtp_restarts += read(FlowCounter::kRestarts);
-    uint64_t failed = 0;
-    for (int error = 1; error < 256; error++) {
-      const uint64_t n = flow->errors().by_errno[static_cast<size_t>(error)];
-      if (n == 0) continue;
-      // Those that a stopping engine did not start.
-      sum.errors[error == kNotStarted ? ECANCELED : error] += n;
-      failed += n;
-    }
-    const uint64_t recipients = read(FlowCounter::kRecipients);
-    sum.sent_by_engine += recipients - std::min(failed, recipients);
-    const uint64_t no_room = read(FlowCounter::kUnsentRecipients);
-    if (no_room > 0) sum.errors[ENOBUFS] += no_room;
-    const auto& kernel = flow->kernel_counts;
-    sum.left_gso += kernel[INGRESS_LEFT_GSO];
-    sum.left_fragment += kernel[INGRESS_LEFT_FRAGMENT];
-    sum.left_header += kernel[INGRESS_LEFT_HEADER];
-    sum.left_long += kernel[INGRESS_LEFT_LONG];
-    kernel_dropped += kernel[INGRESS_DROPPED];
-  }
+  for (const auto& flow : flows_before_) AddFlow(*flow, &sum, &kernel_dropped);
+  if (flow_ != nullptr) AddFlow(*flow_, &sum, &kernel_dropped);
   sum.sent += sum.sent_by_engine;
-  uint64_t dropped = 0;
-  for (const Socket& socket : Sockets()) dropped += Dropped(socket.fd);
-  // The counts were read one after the other, while datagrams came.
   // What has a wrong checksum, the socket drops before its filter sees it.
   sum.overflow = dropped - std::min(dropped, kernel_dropped + sum.bad_checksum);
   return sum;
@@ -292,11 +361,17 @@ size_t Ingress::Forward(size_t most, std::vector<MemberError>* errors) {
 }
 uint64_t Ingress::Discard() { return state_->Discard(); }
 void Ingress::Release() { state_->Release(); }
+bool Ingress::busy() const { return state_->busy(); }
 IngressStatistics Ingress::statistics() const { return state_->statistics(); }
 
 Ingress::Ingress(std::shared_ptr<State> state) : state_(std::move(state)) {}
 Ingress::Ingress(Ingress&&) noexcept = default;
-Ingress& Ingress::operator=(Ingress&&) noexcept = default;
-Ingress::~Ingress() = default;
+Ingress& Ingress::operator=(Ingress&& other) noexcept {
+  std::swap(state_, other.state_);
+  return *this;
+}
+Ingress::~Ingress() {
+  if (state_ != nullptr) state_->Stop();
+}
 
 }  // namespace groupcast

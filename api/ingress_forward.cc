@@ -49,6 +49,23 @@ class Batch {
     if (senders_[i].sin6_family == AF_INET6) return IpAddress::FromIpv6(senders_[i].sin6_addr);
     return IpAddress::FromIpv4(reinterpret_cast<const sockaddr_in*>(&senders_[i])->sin_addr.s_addr);
   }
+  // Whether it was sent to a multicast group.
+  bool multicast(size_t i) {
+    msghdr& header = messages_[i].msg_hdr;
+    for (cmsghdr* one = CMSG_FIRSTHDR(&header); one != nullptr; one = CMSG_NXTHDR(&header, one)) {
+      if (one->cmsg_level == IPPROTO_IP && one->cmsg_type == IP_PKTINFO) {
+        in_pktinfo info;
+        std::memcpy(&info, CMSG_DATA(one), sizeof(info));
+        return IN_MULTICAST(ntohl(info.ipi_addr.s_addr));
+      }
+      if (one->cmsg_level == IPPROTO_IPV6 && one->cmsg_type == IPV6_PKTINFO) {
+        in6_pktinfo info;
+        std::memcpy(&info, CMSG_DATA(one), sizeof(info));
+        return IN6_IS_ADDR_MULTICAST(&info.ipi6_addr);
+      }
+    }
+    return false;
+  }
   // It came with; 0: not told.
   uint8_t hop_limit(size_t i) {
     msghdr& header = messages_[i].msg_hdr;
@@ -65,7 +82,9 @@ class Batch {
 
  private:
   struct Control {
-    alignas(cmsghdr) std::array<char, 2 * CMSG_SPACE(sizeof(int))> bytes;
+    alignas(cmsghdr) std::array<char, 2 * CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(in_pktinfo)) +
+                                           CMSG_SPACE(sizeof(in6_pktinfo))>
+        bytes;
   };
   std::vector<uint8_t> bytes_;
   std::array<iovec, kBatch> parts_;
@@ -78,11 +97,6 @@ class Batch {
 void CountCopy(size_t bytes) {
   CountHere(Counter::kPayloadCopies, 1);
   CountHere(Counter::kPayloadBytesCopied, bytes);
-}
-
-bool IsMulticast(const IpAddress& address) {
-  return address.IsIpv4() ? IN_MULTICAST(rte_be_to_cpu_32(address.Ipv4()))
-                          : address.bytes[0] == 0xff;
 }
 
 }  // namespace
@@ -126,13 +140,16 @@ uint64_t Ingress::State::Discard() {
 }
 
 size_t Ingress::State::Forward(size_t most, std::vector<MemberError>* errors) try {
-  size_t done = ForwardLeft(most, errors);
   const std::vector<Socket> sockets = Sockets();
+  // Neither keeps the other from its turn.
+  left_first_ = !left_first_;
+  size_t done = ForwardLeft(most > 1 ? most / 2 : left_first_ ? 1 : 0, errors);
   // Another one first each time.
   for (size_t i = 0; i < sockets.size() && done < most; i++) {
     done += ForwardSocket(sockets[(next_socket_ + i) % sockets.size()], most - done, errors);
   }
   if (!sockets.empty()) next_socket_ = (next_socket_ + 1) % sockets.size();
+  if (done < most) done += ForwardLeft(most - done, errors);
   return done;
 } catch (const std::bad_alloc&) {
   const std::lock_guard lock(counts_mutex_);
@@ -213,7 +230,7 @@ size_t Ingress::State::ForwardSocket(const Socket& socket, size_t most,
       const auto& from = socket.wanted.from;
       const bool filtered =
           !from.empty() && std::find(from.begin(), from.end(), batch.sender(index)) == from.end();
-      const bool multicast = IsMulticast(socket.wanted.address);
+      const bool multicast = batch.multicast(index);
       const uint8_t hop_limit = multicast ? uint8_t{0} : batch.hop_limit(index);
       if (filtered || hop_limit == 1) {
         const std::lock_guard lock(counts_mutex_);

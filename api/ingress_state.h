@@ -24,7 +24,7 @@ class Ingress::State {
  public:
   static absl::StatusOr<std::shared_ptr<State>> Create(std::shared_ptr<Group::State> group,
                                                        const IngressOptions& options);
-  ~State();
+  ~State();  // Stop() was called, or nothing was begun
   State(const State&) = delete;
   State& operator=(const State&) = delete;
 
@@ -33,6 +33,8 @@ class Ingress::State {
   size_t Forward(size_t most, std::vector<MemberError>* errors);
   uint64_t Discard();
   void Release();
+  bool busy() const;
+  void Stop();
   IngressStatistics statistics() const;
 
   // The control thread: follows the engine.
@@ -54,6 +56,8 @@ class Ingress::State {
   void Follow(const EngineUse& use);
   void Claim(const EngineUse& use, const Socket& socket);
   void LeaveFlow();
+  void FoldFlowsBefore();
+  bool sending() const;
 
   // ingress_forward.cc
   std::vector<std::shared_ptr<IngressFlow>> Flows() const;
@@ -77,6 +81,8 @@ class Ingress::State {
   std::shared_ptr<IngressFlow> flow_;
   uint32_t engine_ = 0;  // RunningEngine::instance() that it is of; 0: none
   bool released_ = false;
+  bool stopped_ = false;
+  uint64_t kernel_dropped_before_ = 0;  // of flows that are no more
   bool told_ = false;  // that the engine can't take it
   // Of earlier engines: the lcores are through with them, but for what is left to forward.
   std::vector<std::shared_ptr<IngressFlow>> flows_before_;
@@ -84,6 +90,7 @@ class Ingress::State {
   // Forward(), one at a time.
   RtpStream rtp_stream_;
   size_t next_socket_ = 0;
+  bool left_first_ = true;
 
   int64_t left_seen_ns_ = 0;  // control thread
   mutable std::mutex counts_mutex_;

@@ -34,7 +34,9 @@ struct Pacing {
 // Each recipient gets an RTP header (RFC 3550) of its own, the packet's other bytes stay shared:
 // its own SSRC, and offsets of sequence number and timestamp, all random and the same as long as
 // the Ingress lives. Sequence numbers stay continuous for each recipient when the source restarts,
-// or another takes its place; timestamps go on by the time that passed.
+// or another takes its place; timestamps go on by the time that passed. (Not where some datagrams
+// come to the sockets and others to the engine, or from one engine to the next: there they begin
+// anew.)
 struct Rtp {
   uint32_t clock_rate = 90000;  // ticks of the timestamp per second (RFC 3551)
 };
@@ -113,11 +115,16 @@ class GROUPCAST_API Ingress {
   // Nothing is taken by the engine any more: all that comes from now on comes to the sockets.
   void Release();
 
+  // Whether the engine still has to send of what it has received, or has left something for
+  // Forward().
+  bool busy() const;
+
   IngressStatistics statistics() const;
 
   Ingress(Ingress&&) noexcept;
   Ingress& operator=(Ingress&&) noexcept;
-  // Nothing is received any more; what the engine has received is still sent.
+  // Nothing is received any more; what the engine has received is still sent, for at most a second,
+  // for which this blocks.
   ~Ingress();
 
   class State;

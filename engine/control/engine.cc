@@ -150,6 +150,7 @@ absl::Status RunningEngine::StartLcores() {
     options.ingress = &ingress_->table();
     options.readers = ingress_->readers().get();
     options.usable_changes = &resolver_->usable_changes();
+    options.egress_policy = &resolver_->egress_policy();
     // Of all ports: a group's datagrams stay with the lcore that received them.
     if (i == kIngressLcore) AddIngress(&options);
     lcore.loop = std::make_unique<PollLoop>(options, ports);
@@ -337,6 +338,7 @@ bool RunningEngine::MayBindTo(uint32_t interface) const {
 uint64_t RunningEngine::Read(Counter counter) const {
   if (resolver_ == nullptr) return totals_[static_cast<size_t>(counter)];
   uint64_t sum = resolver_->counters().Read(counter);
+  if (counter == Counter::kIngressDropped && ingress_ != nullptr) sum += ingress_->Dropped();
   for (const Lcore& lcore : lcores_) sum += lcore.loop->counters().Read(counter);
   return sum;
 }

@@ -24,6 +24,9 @@ IngressClaims::Port ClaimsPort(PortSetup& port) {
   made.longest = port.mtu();
   if (port.xdp_program() != nullptr) {
     made.redirected = &port.xdp_program()->claims();
+    for (size_t i = 0; i < port.kick().count; i++) {
+      made.xdp_sockets.push_back(port.kick().descriptors[i]);
+    }
   } else {
     for (size_t i = 0; i < port.kick().count; i++) {
       made.packet_sockets.push_back(port.kick().descriptors[i]);
@@ -75,7 +78,8 @@ void RunningEngine::AddIngress(PollLoop::Options* options) {
       if (port->vlan() != 0) break;
       const int socket = queue < port->kick().count ? port->kick().descriptors[queue] : -1;
       options->ingress_ports.push_back(
-          {port->port_id(), queue, port->interface(), port->state(), socket});
+          {port->port_id(), queue, port->interface(), port->state(), socket,
+           port->receive_pools()[std::min<size_t>(queue, port->receive_pools().size() - 1)]->pool()});
     }
   }
 }

@@ -4,6 +4,8 @@
 
 #include <absl/strings/str_cat.h>
 #include <ifaddrs.h>
+#include <linux/if_packet.h>
+#include <linux/if_xdp.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <rte_hash.h>
@@ -19,8 +21,9 @@
 namespace groupcast {
 namespace {
 
-// Long enough for an lcore to take what its ports had received before a filter changed.
-constexpr auto kLastFrames = std::chrono::milliseconds(2);
+// An lcore takes a burst of each queue in a turn: as many empty a ring, if it takes no longer.
+constexpr int kTurnsForLastFrames = 64;
+constexpr auto kLastFramesMost = std::chrono::milliseconds(20);
 
 bool IsMulticast(const IpAddress& address) {
   return address.IsIpv4() ? IN_MULTICAST(rte_be_to_cpu_32(address.Ipv4()))
@@ -74,9 +77,17 @@ bool IngressClaims::UsesPrograms() const {
 }
 
 absl::Status IngressClaims::LoadPrograms() {
-  if (programs_ != nullptr || !UsesPrograms()) return absl::OkStatus();
+  if (programs_ != nullptr || without_programs_ || !UsesPrograms()) return absl::OkStatus();
   auto programs = IngressPrograms::Load();
-  if (!programs.ok()) return programs.status();
+  if (!programs.ok()) {
+    // Ports that need none go on.
+    without_programs_ = std::ranges::any_of(
+        options_.ports, [](const Port& port) { return port.packet_sockets.empty(); });
+    if (!without_programs_) return programs.status();
+    LogWarning(absl::StrCat("net_af_packet's ports receive nothing for relaying: ",
+                            programs.status().message()));
+    return absl::OkStatus();
+  }
   for (const Port& port : options_.ports) {
     for (const int packet_socket : port.packet_sockets) {
       absl::Status status = (*programs)->SetPort(port.interface, port.longest);
@@ -136,7 +147,8 @@ absl::Status IngressClaims::Publish(std::list<Claimed> gone) {
     keys_.erase(key);
     waits = true;
   }
-  if (waits) std::this_thread::sleep_for(kLastFrames);
+  if (waits) AwaitLastFrames();
+  if (current_ == nullptr || current_->claims.empty()) EmptyRings();
   table_.store(made->claims.empty() ? nullptr : &made->table, std::memory_order_release);
   retired_.push_back({std::move(current_), std::move(gone), options_.readers->Replaced()});
   current_ = std::move(made);
@@ -144,11 +156,62 @@ absl::Status IngressClaims::Publish(std::list<Claimed> gone) {
     if (keys_.contains(key)) continue;
     // Known or not, it is to be removed from all again.
     keys_.insert(key);
-    for (ClaimMap* map : Maps()) {
-      if (absl::Status status = map->Add(key); !status.ok()) return status;
-    }
+    if (absl::Status status = AddKey(key); !status.ok()) return status;
   }
   return absl::OkStatus();
+}
+
+// What is redirected, no socket of the host gets any more: only what the engine would relay.
+bool IngressClaims::TakenFrom(const Port& port, const IngressClaim::Key& key) const {
+  const IngressClaim& claim = current_->claims.find(key)->second;
+  return (claim.interface == 0 || claim.interface == port.interface) &&
+         !(claim.multicast && claim.from != nullptr);
+}
+
+absl::Status IngressClaims::AddKey(const IngressClaim::Key& key) {
+  if (programs_ != nullptr) {
+    if (absl::Status status = programs_->claims().Add(key); !status.ok()) return status;
+  }
+  for (const Port& port : options_.ports) {
+    if (port.redirected == nullptr || !TakenFrom(port, key)) continue;
+    if (absl::Status status = port.redirected->Add(key); !status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+// Until the lcore has taken what its ports had received.
+void IngressClaims::AwaitLastFrames() const {
+  const auto until = std::chrono::steady_clock::now() + kLastFramesMost;
+  for (int turn = 0; turn < kTurnsForLastFrames; turn++) {
+    const uint64_t token = options_.readers->Replaced();
+    while (!options_.readers->Passed(token)) {
+      if (std::chrono::steady_clock::now() > until) return;
+      std::this_thread::sleep_for(std::chrono::microseconds(50));
+    }
+  }
+}
+
+// What packet sockets received before they had a filter has come to the host's sockets, too.
+void IngressClaims::EmptyRings() {
+  const bool all = std::ranges::all_of(
+      options_.ports, [](const Port& port) { return !port.packet_sockets.empty(); });
+  if (!all || programs_ == nullptr) return;
+  auto empty = std::make_unique<Made>();
+  rte_hash_parameters parameters{};
+  const std::string name = absl::StrCat(options_.name, "_claims", tables_++);
+  parameters.name = name.c_str();
+  parameters.entries = 8;
+  parameters.key_len = sizeof(IngressClaim::Key);
+  parameters.hash_func = rte_jhash;
+  parameters.socket_id = SOCKET_ID_ANY;
+  empty->table.claims = rte_hash_create(&parameters);
+  if (empty->table.claims == nullptr) return;
+  table_.store(&empty->table, std::memory_order_release);
+  // An lcore that sleeps does not receive yet.
+  std::this_thread::sleep_for(kLastFramesMost);
+  AwaitLastFrames();
+  table_.store(nullptr, std::memory_order_release);
+  retired_.push_back({std::move(empty), {}, options_.readers->Replaced()});
 }
 
 absl::Status IngressClaims::Claim(const std::shared_ptr<IngressFlow>& flow, const Wanted& wanted) {
@@ -188,7 +251,7 @@ void IngressClaims::Close(const std::shared_ptr<IngressFlow>& flow) {
       LogWarning(std::string(status.message()));
     }
   }
-  ReadCounts();
+  Count(flow.get());
   counts_before_.erase(flow.get());
   closing_.push_back({flow, options_.readers->Replaced(), false});
   Reap();
@@ -213,27 +276,54 @@ void IngressClaims::Unclaim(const IngressClaim::Key& key) {
   }
 }
 
-void IngressClaims::ReadCounts() {
+void IngressClaims::Count(IngressFlow* flow) {
   static_assert(IngressFlow::kKernelCounts == INGRESS_COUNTS);
-  absl::flat_hash_map<IngressFlow*, Counts> sums = counts_before_;
+  Counts sum{};
+  if (const auto before = counts_before_.find(flow); before != counts_before_.end()) {
+    sum = before->second;
+  }
   for (const IngressClaim::Key& key : keys_) {
-    Counts& sum = sums[current_->claims.find(key)->second.flow];
+    if (current_->claims.find(key)->second.flow != flow) continue;
     for (const ClaimMap* map : Maps()) {
       const Counts now = map->Counts(key);
       for (size_t i = 0; i < now.size(); i++) sum[i] += now[i];
     }
   }
-  for (const auto& [flow, sum] : sums) {
-    for (size_t i = 0; i < sum.size(); i++) {
-      flow->kernel_counts[i].store(sum[i], std::memory_order_relaxed);
+  for (size_t i = 0; i < sum.size(); i++) {
+    flow->kernel_counts[i].store(sum[i], std::memory_order_relaxed);
+  }
+}
+
+void IngressClaims::ReadCounts(IngressFlow* flow) {
+  const std::lock_guard lock(mutex_);
+  if (!stopped_) Count(flow);
+}
+
+uint64_t IngressClaims::Dropped() {
+  const std::lock_guard lock(mutex_);
+  uint64_t by_xdp = 0;
+  for (const Port& port : options_.ports) {
+    for (const int packet_socket : port.packet_sockets) {
+      tpacket_stats statistics{};
+      socklen_t len = sizeof(statistics);
+      if (getsockopt(packet_socket, SOL_PACKET, PACKET_STATISTICS, &statistics, &len) == 0) {
+        dropped_ += statistics.tp_drops;
+      }
+    }
+    for (const int xdp_socket : port.xdp_sockets) {
+      xdp_statistics statistics{};
+      socklen_t len = sizeof(statistics);
+      if (getsockopt(xdp_socket, SOL_XDP, XDP_STATISTICS, &statistics, &len) == 0) {
+        by_xdp += statistics.rx_dropped + statistics.rx_ring_full;
+      }
     }
   }
+  return dropped_ + by_xdp;
 }
 
 void IngressClaims::Attend(uint32_t generation) {
   const std::lock_guard lock(mutex_);
   Reap();
-  ReadCounts();
   if (generation == generation_ || stopped_) return;
   generation_ = generation;
   if (std::ranges::any_of(
@@ -262,9 +352,9 @@ void IngressClaims::Stop() {
   if (stopped_) return;
   stopped_ = true;
   for (const IngressClaim::Key& key : keys_) Unclaim(key);
-  if (!keys_.empty()) std::this_thread::sleep_for(kLastFrames);
+  if (!keys_.empty()) AwaitLastFrames();
   keys_.clear();
-  ReadCounts();
+  for (const Claimed& claimed : claims_) Count(claimed.flow.get());
   table_.store(nullptr, std::memory_order_release);
 }
 

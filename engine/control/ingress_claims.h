@@ -32,6 +32,7 @@ class IngressClaims {
     uint32_t longest = 0;              // IP packet that its receive buffers hold, bytes
     std::vector<int> packet_sockets;   // of net_af_packet: the kernel sees the same frames, too
     ClaimMap* redirected = nullptr;    // of net_af_xdp's program: taken before the kernel sees them
+    std::vector<int> xdp_sockets;      // then
     std::vector<IpAddress> addresses;  // of a static port
   };
   struct Options {
@@ -67,8 +68,13 @@ class IngressClaims {
   absl::Status Claim(const std::shared_ptr<IngressFlow>& flow, const Wanted& wanted);
   // What the flow claimed comes to its sockets again; what the engine took before is still sent.
   void Close(const std::shared_ptr<IngressFlow>& flow);
+  // Brings the flow's kernel_counts up to date.
+  void ReadCounts(IngressFlow* flow);
+  // What the ports received and had no room for, since they were started.
+  uint64_t Dropped();
+
   // From time to time: follows this host's addresses, which may have changed if `generation` has,
-  // brings the flows' kernel_counts up to date, and frees what nobody uses any more.
+  // and frees what nobody uses any more.
   void Attend(uint32_t generation);
   // Gives everything back to the sockets: no frame is taken any more.
   void Stop();
@@ -102,7 +108,11 @@ class IngressClaims {
   absl::Status Publish(std::list<Claimed> gone = {});
   std::vector<ClaimMap*> Maps() const;
   void Unclaim(const IngressClaim::Key& key);
-  void ReadCounts();
+  void Count(IngressFlow* flow);
+  bool TakenFrom(const Port& port, const IngressClaim::Key& key) const;
+  absl::Status AddKey(const IngressClaim::Key& key);
+  void AwaitLastFrames() const;
+  void EmptyRings();
   void Reap();
 
   const Options options_;
@@ -118,6 +128,8 @@ class IngressClaims {
   // Of addresses that are claimed no more.
   using Counts = std::array<uint64_t, INGRESS_COUNTS>;
   absl::flat_hash_map<IngressFlow*, Counts> counts_before_;
+  bool without_programs_ = false;  // they can't be had: packet sockets receive nothing
+  uint64_t dropped_ = 0;           // by packet sockets, whose counters begin anew when read
   uint32_t generation_ = 0;
   bool stopped_ = false;
 };

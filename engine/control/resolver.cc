@@ -307,7 +307,8 @@ uint64_t Resolver::UsableChanges() const {
 const std::atomic<uint64_t>& Resolver::usable_changes() const { return state_->usable_changes(); }
 uint64_t Resolver::MtuChanges() const { return state_->mtu_changes(); }
 uint32_t Resolver::Generation() const { return state_->generation(); }
-bool Resolver::EgressPolicy() const { return state_->egress_policy(); }
+bool Resolver::EgressPolicy() const { return egress_policy().load(std::memory_order_relaxed); }
+const std::atomic<bool>& Resolver::egress_policy() const { return state_->egress_policy(); }
 NextHopTable& Resolver::next_hops() { return state_->next_hops(); }
 const Counters& Resolver::counters() const { return state_->counters(); }
 

@@ -185,6 +185,7 @@ class Resolver {
 
   // Whether the host has an xfrm output policy: then everything goes by the kernel.
   bool EgressPolicy() const;
+  const std::atomic<bool>& egress_policy() const;
 
   NextHopTable& next_hops();
   const Counters& counters() const;  // kRoutesAsked, kNeighbourProbes, kResyncs

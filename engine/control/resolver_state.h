@@ -52,7 +52,7 @@ class Resolver::State {
   uint32_t generation() const { return generation_.load(std::memory_order_acquire); }
   const std::atomic<uint64_t>& usable_changes() const { return neighbours_.usable_changes(); }
   uint64_t mtu_changes() const { return mtu_changes_.load(std::memory_order_acquire); }
-  bool egress_policy() const { return xfrm_.present(); }
+  const std::atomic<bool>& egress_policy() const { return xfrm_.present(); }
   const Counters& counters() const { return counters_; }
 
  private:

@@ -18,7 +18,7 @@ class XfrmWatch {
   int fd() const { return events_ ? events_->fd() : -1; }
   // Takes notifications and asks again if there were any.
   void Read();
-  bool present() const { return present_.load(std::memory_order_relaxed); }
+  const std::atomic<bool>& present() const { return present_; }
 
  private:
   void Ask();

@@ -38,6 +38,7 @@ const std::array<CounterInfo, kCounters> kCounterTable = {{
     {"late_errors", "datagrams",
      "errors after the call had returned: non-blocking, or timed out (link, engine stopped)"},
     {"ingress_frames", "frames", "frames taken from ports for relaying"},
+    {"ingress_dropped", "frames", "frames for relaying that a port's receive ring had no room for"},
     {"ingress_foreign", "frames", "of those, no datagrams for a claimed address"},
     {"ingress_malformed", "frames", "of those, cut, fragments, or with lengths that contradict"},
     {"ingress_bad_checksum", "frames", "of those, with a wrong UDP checksum"},

@@ -44,6 +44,7 @@ enum class Counter : uint8_t {
   kOversize,
   kLateErrors,
   kIngressFrames,
+  kIngressDropped,
   kIngressForeign,
   kIngressMalformed,
   kIngressBadChecksum,

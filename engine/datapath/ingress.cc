@@ -32,15 +32,17 @@ bool IngressLoop::ReceiveFrom(const IngressPort& port, const IngressTable& table
   const uint16_t n = rte_eth_rx_burst(port.port_id, port.queue, mbufs, kBurst);
   if (n == 0) return false;
   const uint64_t now_tsc = rte_rdtsc();
+  // Asked for once a burst: it looks at every lcore's cache.
+  const bool scarce = rte_mempool_avail_count(port.pool) < port.pool->size / 4;
   for (uint16_t i = 0; i < n; i++) {
     if (i + 1 < n) rte_prefetch0(rte_pktmbuf_mtod(mbufs[i + 1], void*));
-    Take(port, table, mbufs[i], now_tsc);
+    Take(port, table, scarce, mbufs[i], now_tsc);
   }
   return true;
 }
 
-void IngressLoop::Take(const IngressPort& port, const IngressTable& table, rte_mbuf* mbuf,
-                       uint64_t now_tsc) {
+void IngressLoop::Take(const IngressPort& port, const IngressTable& table, bool scarce,
+                       rte_mbuf* mbuf, uint64_t now_tsc) {
   lcore_.counters->Add(Counter::kIngressFrames);
   const auto refuse = [&](Counter why) {
     lcore_.counters->Add(why);
@@ -79,9 +81,11 @@ void IngressLoop::Take(const IngressPort& port, const IngressTable& table, rte_m
   mbuf->data_off += frame.payload_offset;
   mbuf->data_len = frame.payload_len;
   mbuf->pkt_len = frame.payload_len;
-  mbuf->ol_flags = 0;
+  // How it is freed stays with it.
+  mbuf->ol_flags &= RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL;
   flow->Add({mbuf, now_tsc, frame.payload_sum,
-             claim.multicast ? uint8_t{0} : static_cast<uint8_t>(frame.hop_limit - 1)});
+             claim.multicast ? uint8_t{0} : static_cast<uint8_t>(frame.hop_limit - 1)},
+            scarce);
   if (flow->has_turn || flow->waiting() == 0) return;
   flow->has_turn = true;
   flow->next_turn = nullptr;

@@ -52,6 +52,7 @@ struct IngressPort {
   uint32_t interface;  // ifindex; 0: none
   const PortState* state;
   int socket;  // that the driver receives by; -1: it can't be waited for
+  const rte_mempool* pool;  // that it receives into
 };
 
 // ROOM 1 of relayed datagrams: takes frames from the ports' RX, finds the flow of each and gives
@@ -78,7 +79,8 @@ class IngressLoop {
   static constexpr uint16_t kBurst = 32;
 
   bool ReceiveFrom(const IngressPort& port, const IngressTable& table);
-  void Take(const IngressPort& port, const IngressTable& table, rte_mbuf* mbuf, uint64_t now_tsc);
+  void Take(const IngressPort& port, const IngressTable& table, bool scarce, rte_mbuf* mbuf,
+            uint64_t now_tsc);
 
   IngressLcore lcore_;
   std::vector<IngressPort> ports_;

@@ -11,7 +11,8 @@ namespace {
 
 // Of one flow at a time, so that what it has under way takes no room from others.
 constexpr uint32_t kMostInFlight = 128;
-constexpr int kRunsPerTurn = 4;
+// Of one flow's turn: members, however few each of its datagrams goes to.
+constexpr uint32_t kMembersPerTurn = 2048;
 // A sleep of an lcore may take as long; half a burst should last for it.
 constexpr double kSleepS = 200e-6;
 
@@ -24,10 +25,10 @@ IngressFlow::IngressFlow(const Options& options, size_t ports, uint64_t tsc_hz)
       fast_(options.pace.burst_bytes < 2 * kSleepS * options.pace.bytes_per_s),
       rtp_stream_(options.rtp_clock, tsc_hz) {}
 
-void IngressFlow::Add(const IngressDatagram& datagram) {
+void IngressFlow::Add(const IngressDatagram& datagram, bool scarce) {
   const uint32_t waiting = waiting_.load(std::memory_order_relaxed);
   const uint32_t queued = waiting - (snapshot_ != nullptr ? 1 : 0);
-  if (queued == kMostWaiting) {
+  if (queued == kMostWaiting || (scarce && Load() >= kLeastLoad)) {
     counters_.Add(FlowCounter::kQueueFull);
     rte_pktmbuf_free(datagram.mbuf);
     return;
@@ -68,6 +69,7 @@ bool IngressFlow::Begin(const IngressLcore& lcore, uint64_t now_tsc) {
     }
     const LineSnapshot* snapshot = members.load(std::memory_order_acquire);
     if (!sends || snapshot == nullptr || snapshot->members == 0) {
+      if (sends && snapshot == nullptr) counters_.Add(FlowCounter::kDiscarded);
       rte_pktmbuf_free(mbuf);
       waiting_.store(waiting - 1, std::memory_order_release);
       continue;
@@ -114,7 +116,7 @@ bool IngressFlow::Serve(IngressLcore* lcore, uint64_t now_tsc) {
     return any;
   }
   bool moved = false;
-  for (int runs = 0; runs < kRunsPerTurn;) {
+  for (uint32_t members_done = 0; members_done < kMembersPerTurn;) {
     if (snapshot_ == nullptr && !Begin(*lcore, now_tsc)) break;
     if (chunk_ == snapshot_->chunks.size()) {
       End();
@@ -122,9 +124,10 @@ bool IngressFlow::Serve(IngressLcore* lcore, uint64_t now_tsc) {
       continue;
     }
     if (progress_.requests_left.load(std::memory_order_relaxed) >= kMostInFlight) break;
-    if (!SendSome(lcore, now_tsc)) break;
+    const uint16_t sent_to = SendSome(lcore, now_tsc);
+    if (sent_to == 0) break;
     moved = true;
-    runs++;
+    members_done += sent_to;
   }
   return moved;
 }
@@ -133,7 +136,7 @@ bool IngressFlow::Serve(IngressLcore* lcore, uint64_t now_tsc) {
 uint16_t IngressFlow::GoodUntil(const IngressLcore& lcore, const LineChunk& chunk,
                                 bool* good) const {
   *good = chunk.bin.port != Bin::kKernel && snapshot_->engine == lcore.instance &&
-          chunk.bin.lcore == lcore.lcore;
+          chunk.bin.lcore == lcore.lcore && !lcore.egress_policy->load(std::memory_order_relaxed);
   if (!*good) return chunk.count;
   const uint32_t len = segment_.len + private_len();
   const uint64_t changes = lcore.usable_changes->load(std::memory_order_acquire);
@@ -152,7 +155,7 @@ uint16_t IngressFlow::GoodUntil(const IngressLcore& lcore, const LineChunk& chun
   return until;
 }
 
-bool IngressFlow::SendSome(IngressLcore* lcore, uint64_t now_tsc) {
+uint16_t IngressFlow::SendSome(IngressLcore* lcore, uint64_t now_tsc) {
   const LineChunk& chunk = *snapshot_->chunks[chunk_];
   bool good;
   const uint16_t until = GoodUntil(*lcore, chunk, &good);
@@ -162,7 +165,7 @@ bool IngressFlow::SendSome(IngressLcore* lcore, uint64_t now_tsc) {
         kEthernetHeader + IpUdpLen(chunk.lines[place_]) + private_len() + segment_.len;
     n = pacer_.Allows(now_tsc, frame_len, n);
     paced_ = n == 0;
-    if (n == 0 || !Post(lcore, chunk, n)) return false;
+    if (n == 0 || !Post(lcore, chunk, n)) return 0;
     pacer_.Used(n * frame_len);
   } else {
     Leave(chunk, until);
@@ -172,7 +175,7 @@ bool IngressFlow::SendSome(IngressLcore* lcore, uint64_t now_tsc) {
     chunk_++;
     place_ = 0;
   }
-  return true;
+  return n;
 }
 
 bool IngressFlow::Post(IngressLcore* lcore, const LineChunk& chunk, uint16_t n) {

@@ -63,6 +63,7 @@ struct IngressLcore {
   uint32_t instance;  // RunningEngine::instance()
   const NextHopTable* next_hops;
   const std::atomic<uint64_t>* usable_changes;  // Resolver::UsableChanges()
+  const std::atomic<bool>* egress_policy;       // Resolver::EgressPolicy()
   std::vector<PortTurns*> ports;                // by the engine's index; null: not this lcore's
   std::vector<Arena> requests;                  // likewise
   uint64_t tsc_hz;
@@ -75,6 +76,7 @@ class IngressFlow {
  public:
   static constexpr uint32_t kMostWaiting = 256;  // datagrams
   static constexpr uint32_t kLateUs = 10'000;
+  static constexpr uint32_t kLeastLoad = 8;  // what every flow may have under way
 
   struct Options {
     Sharing sharing = Sharing::kAuto;
@@ -107,8 +109,9 @@ class IngressFlow {
            progress_.requests_left.load(std::memory_order_acquire) != 0;
   }
 
-  // Takes the mbuf.
-  void Add(const IngressDatagram& datagram);
+  // Takes the mbuf. `scarce`: few are left to receive into, so that flows which have enough under
+  // way get no more.
+  void Add(const IngressDatagram& datagram, bool scarce);
   // Makes requests for as many members as there is room, time and rate for; whether any.
   bool Serve(IngressLcore* lcore, uint64_t now_tsc);
   // Whether datagrams wait, the one under way included.
@@ -123,12 +126,16 @@ class IngressFlow {
  private:
   bool Begin(const IngressLcore& lcore, uint64_t now_tsc);
   void End();
-  bool SendSome(IngressLcore* lcore, uint64_t now_tsc);
+  // To how many; 0: there is no room or time now.
+  uint16_t SendSome(IngressLcore* lcore, uint64_t now_tsc);
   uint16_t GoodUntil(const IngressLcore& lcore, const LineChunk& chunk, bool* good) const;
   bool Post(IngressLcore* lcore, const LineChunk& chunk, uint16_t n);
   void PutRtpHeaders(const LineChunk& chunk, Request* request) const;
   void Leave(const LineChunk& chunk, uint16_t to);
   void PostLeft();
+  uint32_t Load() const {
+    return waiting() + progress_.requests_left.load(std::memory_order_relaxed);
+  }
   uint16_t private_len() const { return options_.rtp ? kRtpHeader : uint16_t{0}; }
 
   const Options options_;

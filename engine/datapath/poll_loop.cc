@@ -33,6 +33,7 @@ PollLoop::PollLoop(const Options& options, const std::vector<PortOptions>& ports
                      options.instance,
                      options.next_hops,
                      options.usable_changes,
+                     options.egress_policy,
                      {},
                      options.ingress_requests,
                      rte_get_tsc_hz(),
@@ -56,7 +57,9 @@ void PollLoop::Run(const std::atomic<RunMode>& mode) {
     }
     options_.readers->Quiescent(reader);
   }
+  // What there was no time for.
   ingress_->Discard();
+  for (const auto& place : ports_) place->turns.End(kNotStarted);
   options_.readers->Leave(reader);
 }
 

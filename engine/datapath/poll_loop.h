@@ -51,6 +51,7 @@ class PollLoop {
     const std::atomic<const IngressTable*>* ingress = nullptr;
     LcoreReaders* readers = nullptr;                        // of that
     const std::atomic<uint64_t>* usable_changes = nullptr;  // Resolver::UsableChanges()
+    const std::atomic<bool>* egress_policy = nullptr;       // Resolver::EgressPolicy()
     std::vector<IngressPort> ingress_ports;
     std::vector<Arena> ingress_requests;  // by the engine's index of the port
   };

@@ -197,7 +197,8 @@ void Relay::Drain() {
   for (const auto& group : groups_) group->ingress.Release();
   const double deadline_s = Now() + kDrainS;
   for (const auto& group : groups_) {
-    for (size_t sent = 1; sent > 0 && Now() < deadline_s;) {
+    size_t sent = 1;
+    while ((sent > 0 || group->ingress.busy()) && Now() < deadline_s) {
       errors_.clear();
       sent = group->ingress.Forward(BatchOf(*group), &errors_);
     }

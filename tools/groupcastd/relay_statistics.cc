@@ -4,6 +4,7 @@
 #include <absl/strings/str_format.h>
 #include <groupcast/statistics.h>
 
+#include <algorithm>
 #include <cstring>
 #include <map>
 #include <string>
@@ -79,7 +80,8 @@ Relay::Totals Relay::Sum() {
 void Relay::WriteStatistics(double elapsed_s) {
   const Totals now = Sum();
   const auto rate = [&](uint64_t value, uint64_t before) {
-    return static_cast<double>(value - before) / elapsed_s;
+    // What was under way may fail, and was not sent then.
+    return static_cast<double>(value - std::min(value, before)) / elapsed_s;
   };
   WriteUnlessBlocked(
       stdout,

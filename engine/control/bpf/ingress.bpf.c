@@ -137,6 +137,7 @@ static __always_inline void expect(const struct ingress_expected* key, __u32 dat
   struct ingress_expected_count* known = bpf_map_lookup_elem(&ingress_expected, key);
   __u64 now = bpf_ktime_get_ns();
   if (known != 0 && known->until_ns > now) {
+    known->until_ns = now + ns;
     __sync_fetch_and_add(&known->datagrams, datagrams);
     return;
   }
