@@ -22,6 +22,7 @@
 #include "groupcast/completion.h"
 #include "groupcast/engine.h"
 #include "groupcast/group.h"
+#include "groupcast/ingress.h"
 #include "groupcast/payload.h"
 #include "groupcast/recipient.h"
 #include "groupcast/sendgroup.h"

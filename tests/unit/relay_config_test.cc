@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 the Groupcast authors
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -105,6 +106,30 @@ groups:
   EXPECT_EQ(a.dont_fragment, true);
   EXPECT_EQ(a.egress_family(), AF_INET6);
   EXPECT_EQ(config.groups.back().dont_fragment, false);
+}
+
+TEST_F(RelayConfigTest, PacingAndRtp) {
+  const std::string port = "ports: [{name: a, device: \"net_af_packet0,iface=eth0\"}]\n";
+  const auto group = [](const std::string& keys) {
+    return "groups: [{name: g, ingress: \"10.0.0.1:5004\", members: [\"10.1.0.1:1\"], " + keys +
+           "}]";
+  };
+  RelayConfig config;
+  ASSERT_TRUE(Load(port + group("rtp: {}, pacing: {kbit_per_s: 1000}"), config).ok());
+  ASSERT_TRUE(config.groups[0].rtp && config.groups[0].pacing);
+  EXPECT_EQ(config.groups[0].rtp->clock_rate, 90000u);
+  EXPECT_EQ(config.groups[0].pacing->kbit_per_s, 1000u);
+  EXPECT_EQ(config.groups[0].pacing->burst_bytes, 65536u);
+  config = {};
+  ASSERT_TRUE(Load(group("rtp: {clock_rate: 48000}"), config).ok());
+  EXPECT_EQ(config.groups[0].rtp->clock_rate, 48000u);
+  EXPECT_FALSE(config.groups[0].pacing);
+  EXPECT_THAT(ErrorOf(group("pacing: {kbit_per_s: 1000}")), testing::HasSubstr("'ports'"));
+  for (const char* keys : {"pacing: {}", "pacing: {kbit_per_s: 0}", "pacing: 5", "rtp: true",
+                           "pacing: {kbit_per_s: 1, burst_bytes: 63}", "rtp: {clock_rate: 0}",
+                           "pacing: {kbit_per_s: 1000000001}"}) {
+    EXPECT_THAT(ErrorOf(port + group(keys)), testing::HasSubstr("FILE:2:")) << keys;
+  }
 }
 
 TEST_F(RelayConfigTest, WithoutPortsThereIsNoEngine) {
