@@ -6,7 +6,7 @@
 #
 # Real producers and players: ffmpeg to an address and to a multicast group, GStreamer to a
 # source-specific one; each frame is decoded at several receivers, and what one gets is byte for byte
-# what the producer sent.
+# what the producer sent. One group gives each receiver an RTP stream of its own.
 . "$(dirname "$0")/_init.sh"
 groupcastd=$1 sink=
 tests=$(dirname "$(realpath "$0")")
@@ -25,8 +25,9 @@ groups:
   - name: one_source
     ingress: {address: 232.1.2.3:5204, interface: v0, from: [10.99.0.2]}
     members: [10.200.0.1:5204, 10.200.0.2:5214]
+  - {name: own, ingress: 10.99.0.1:5304, rtp: {}, members: [10.200.0.1:5304, 10.200.0.2:5314]}
 END
-start_relay 3 6
+start_relay 4 8
 on_rx tcpdump -U -i v1 -B 16384 -w "$dir/frames.pcap" 'udp portrange 5004-5214' 2>"$dir/tcpdump.err" &
 capture=$!
 wait_for_line "$dir/tcpdump.err" 'listening on'
@@ -56,9 +57,10 @@ produce_ffmpeg() {
 for receiver in 1 2; do
   play_ffmpeg unicast $((4994 + 10 * receiver)) $receiver
   play_ffmpeg multicast $((5094 + 10 * receiver)) $receiver
+  play_ffmpeg own $((5294 + 10 * receiver)) $receiver
   play_gstreamer one_source $((5194 + 10 * receiver)) $receiver
 done
-for udp_port in 5004 5014 5104 5114 5204 5214; do
+for udp_port in 5004 5014 5104 5114 5204 5214 5304 5314; do
   for ((i = 0; i < 200; i++)); do
     on_rx grep -q ":$(printf '%04X' $udp_port) " /proc/net/udp && continue 2
     sleep 0.05
@@ -67,6 +69,8 @@ for udp_port in 5004 5014 5104 5114 5204 5214; do
 done
 produce_ffmpeg unicast_producer 10.99.0.1:5004 '' &
 unicast_producer=$!
+produce_ffmpeg own_producer 10.99.0.1:5304 '' &
+own_producer=$!
 produce_ffmpeg multicast_producer 239.1.2.3:5104 '&localaddr=10.99.0.2&ttl=4' &
 multicast_producer=$!
 on_rx gst-launch-1.0 videotestsrc num-buffers=$frames is-live=true ! \
@@ -74,6 +78,7 @@ on_rx gst-launch-1.0 videotestsrc num-buffers=$frames is-live=true ! \
   udpsink host=232.1.2.3 port=5204 multicast-iface=v1 bind-address=10.99.0.2 sync=true \
   >"$dir/gst.log" 2>&1 || fail "GStreamer" "$dir/gst.log"
 wait $unicast_producer || fail "ffmpeg to an address" "$dir/unicast_producer.log"
+wait $own_producer || fail "ffmpeg to a group of RTP" "$dir/own_producer.log"
 wait $multicast_producer || fail "ffmpeg to a multicast group" "$dir/multicast_producer.log"
 # "NAME": how many frames that player has decoded.
 decoded() {
@@ -109,5 +114,6 @@ for case in 5004:10.99.0.1 5104:239.1.2.3 5204:232.1.2.3; do
 done
 kill -TERM $relay
 wait $relay || fail "groupcastd ends with $?" "$dir/relay.err"
+expect "RTP of its own for each" "$dir/relay.out" '^groupcastd: summary group=own' errors=0 dropped=none
 expect "all by the engine" "$dir/relay.out" '^groupcastd: summary total' kernel=0 errors=0 overflow=0
 finish
