@@ -6,6 +6,7 @@
 
 #include <array>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 
 #include "engine/datapath/arena.h"
@@ -57,8 +58,7 @@ struct Request {
                                       // null: they lie behind the request
   const PrivatePart* privates;        // by recipient; null: nobody has private bytes
   const uint8_t* private_bytes;
-  SendProgress* progress;     // of an asynchronous send, until done; or null
-  ErrorCounts* error_counts;  // where failures are counted that nobody waits for; or null
+  SendProgress* progress;  // of an asynchronous send, until done; or null
   // Of an asynchronous send that waits for that, until nobody reads the payload; or null.
   std::atomic<uint32_t>* requests_reading;
   HeaderLine* own_lines;       // caller only: to write `lines`, if they lie here
@@ -90,7 +90,10 @@ struct Request {
   std::atomic<uint32_t> readers;
   // The view's reference count; outlives the view's own mbufs.
   rte_mbuf_ext_shared_info shared_info;
+  ErrorCounts* error_counts;  // where failures are counted that nobody waits for; or null
 };
+// A caller that waits for `done` does not take the line from the lcore that counts.
+static_assert(offsetof(Request, finished) / 64 != offsetof(Request, done) / 64);
 
 // Gives back one hold; with the last one, the request's place in its arena.
 inline void ReleaseRequest(Request* request) {
