@@ -28,6 +28,13 @@ start_far() {
 }
 on_far() { nsenter --net=/proc/$far/ns/net -- "$@"; }
 
+# "ADDRESS INTERFACE on_rx|on_far": that neighbour is known and stays so: what has to wait for one is
+# sent by another thread, copied, and maybe later than what follows.
+know() {
+  ip neighbour replace "$1" dev "$2" nud permanent \
+    lladdr "$("$3" ip -brief link show v1 | awk '{print $3}')"
+}
+
 # "GROUPS MEMBERS": groupcastd on $dir/relay.yaml, once it is ready with so many.
 start_relay() {
   rm -f "$dir/relay.out" "$dir/relay.err"

@@ -11,6 +11,7 @@
 groupcastd=$1 send=$2 sink=$3
 faults=$(dirname "$(realpath "$0")")/relay_faults.py
 . "$(dirname "$0")/_relay.sh"
+know 10.99.0.2 v0 on_rx
 
 # "DEVICE GROUP…": the relay's configuration.
 write_config() {

