@@ -6,8 +6,8 @@
 #include <rte_udp.h>
 
 #include <algorithm>
-#include <utility>
 #include <cstring>
+#include <utility>
 
 namespace groupcast {
 namespace {

@@ -83,8 +83,7 @@ class Batch {
  private:
   struct Control {
     alignas(cmsghdr) std::array<char, 2 * CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(in_pktinfo)) +
-                                           CMSG_SPACE(sizeof(in6_pktinfo))>
-        bytes;
+                                          CMSG_SPACE(sizeof(in6_pktinfo))> bytes;
   };
   std::vector<uint8_t> bytes_;
   std::array<iovec, kBatch> parts_;

@@ -83,7 +83,7 @@ class Ingress::State {
   bool released_ = false;
   bool stopped_ = false;
   uint64_t kernel_dropped_before_ = 0;  // of flows that are no more
-  bool told_ = false;  // that the engine can't take it
+  bool told_ = false;                   // that the engine can't take it
   // Of earlier engines: the lcores are through with them, but for what is left to forward.
   std::vector<std::shared_ptr<IngressFlow>> flows_before_;
 

@@ -79,7 +79,8 @@ void RunningEngine::AddIngress(PollLoop::Options* options) {
       const int socket = queue < port->kick().count ? port->kick().descriptors[queue] : -1;
       options->ingress_ports.push_back(
           {port->port_id(), queue, port->interface(), port->state(), socket,
-           port->receive_pools()[std::min<size_t>(queue, port->receive_pools().size() - 1)]->pool()});
+           port->receive_pools()[std::min<size_t>(queue, port->receive_pools().size() - 1)]
+               ->pool()});
     }
   }
 }

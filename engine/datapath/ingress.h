@@ -51,7 +51,7 @@ struct IngressPort {
   uint16_t queue;
   uint32_t interface;  // ifindex; 0: none
   const PortState* state;
-  int socket;  // that the driver receives by; -1: it can't be waited for
+  int socket;               // that the driver receives by; -1: it can't be waited for
   const rte_mempool* pool;  // that it receives into
 };
 
