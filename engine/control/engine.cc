@@ -110,6 +110,13 @@ void RunningEngine::OnInterface(uint16_t port, const InterfaceState& state) {
   }
   shared->mtu.store(state.mtu, std::memory_order_relaxed);
   shared->SetMac(state.mac);
+  if (!state.exists) {
+    const std::string& interface = ports_[port]->config().interface;
+    LogWarning(absl::StrCat("port '", ports_[port]->name(), "': ", interface,
+                            " is gone; the port neither sends nor receives any more, the kernel "
+                            "does where another ",
+                            interface, " is made. Restart for the engine to use that"));
+  }
 }
 
 absl::Status RunningEngine::StartLcores() {

@@ -44,8 +44,11 @@ wait_for_line() {
 start_rx() {
   unshare --net -- sleep 600 &
   rx=$!
-  until [[ $(readlink /proc/$rx/ns/net) != $(readlink /proc/self/ns/net) ]]; do sleep 0.05; done
+  local here there
+  here=$(readlink /proc/self/ns/net)
+  until there=$(readlink /proc/$rx/ns/net) && [[ -n $here && $there != "$here" ]]; do sleep 0.05; done
   ip link add "$1" type veth peer name v1 netns $rx
+  on_rx ip link show dev v1 >/dev/null || { fail "no host behind $1: $here, $there"; exit 1; }
 }
 on_rx() { nsenter --net=/proc/$rx/ns/net -- "$@"; }
 

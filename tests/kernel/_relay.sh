@@ -13,12 +13,40 @@ on_rx ip link set v1 up
 on_rx ip route add local 10.200.0.0/16 dev v1
 ip route add 10.200.0.0/16 via 10.99.0.2
 
+# A second one has 10.201.0.0/16 behind 10.98.0.2, and the other end of its veth here is w0 with
+# 10.98.0.1; `on_far COMMAND…` runs there.
+start_far() {
+  local near=$rx
+  start_rx w0
+  far=$rx rx=$near
+  ip address add 10.98.0.1/16 dev w0
+  ip link set w0 up
+  on_far ip address add 10.98.0.2/16 dev v1
+  on_far ip link set v1 up
+  on_far ip route add local 10.201.0.0/16 dev v1
+  ip route add 10.201.0.0/16 via 10.98.0.2
+}
+on_far() { nsenter --net=/proc/$far/ns/net -- "$@"; }
+
+# "ADDRESS INTERFACE on_rx|on_far": that neighbour is known and stays so: what has to wait for one is
+# sent by another thread, copied, and maybe later than what follows.
+know() {
+  ip neighbour replace "$1" dev "$2" nud permanent \
+    lladdr "$("$3" ip -brief link show v1 | awk '{print $3}')"
+}
+
 # "GROUPS MEMBERS": groupcastd on $dir/relay.yaml, once it is ready with so many.
 start_relay() {
   rm -f "$dir/relay.out" "$dir/relay.err"
   "$groupcastd" "$dir/relay.yaml" >"$dir/relay.out" 2>"$dir/relay.err" &
   relay=$!
   wait_for_line "$dir/relay.out" "^groupcastd: ready groups=$1 members=$2\$"
+}
+
+# Ends it.
+stop_relay() {
+  kill -TERM $relay
+  wait $relay || fail "groupcastd ends with $?" "$dir/relay.err"
 }
 
 # "NAME ARGUMENT…": a sink with the receivers.
@@ -42,3 +70,12 @@ expect() {
   done
   echo "ok: $description"
 }
+
+# "FILE PATTERN NAME": the number behind "NAME=" or "NAME:" in the line; 0: there is none.
+number() {
+  local line
+  line=$(grep -e "$2" "$1" | tail -n 1)
+  [[ $line =~ [\ =,]$3[=:]([0-9]+) ]] && echo "${BASH_REMATCH[1]}" || echo 0
+}
+# "GROUP NAME": the same of that group when groupcastd has ended.
+group() { number "$dir/relay.out" "^groupcastd: summary group=$1 " "$2"; }
