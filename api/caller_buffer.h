@@ -30,6 +30,10 @@ class CallerBuffer {
   void SetHopLimit(uint8_t most) { hop_limit_ = most; }
   uint8_t hop_limit() const { return hop_limit_; }
 
+  // By the kernel nothing is waited for, whatever the call's flags say.
+  void SetNoWaitInKernel() { kernel_flags_ = MSG_DONTWAIT; }
+  int kernel_flags() const { return kernel_flags_; }
+
   // Then nothing else may be asked.
   bool IsNull() const { return shared_ == nullptr; }
   const iovec& shared() const { return *shared_; }
@@ -62,6 +66,7 @@ class CallerBuffer {
   size_t recipient_size_;
   socklen_t address_len_;
   uint8_t hop_limit_ = 0;
+  int kernel_flags_ = 0;
 };
 
 }  // namespace groupcast

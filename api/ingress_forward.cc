@@ -199,7 +199,7 @@ void Ingress::State::SendLeft(LeftDatagram* left, std::vector<MemberError>* erro
       plain.Add(members[i], prepend, {});
     }
     std::vector<int> results(members.size());
-    plain.Send(shared, left->hop_limit, 0, 0, results.data());
+    plain.SendWithoutRoom(shared, left->hop_limit, results.data());
     for (size_t i = 0; i < members.size(); i++) {
       if (results[i] != 0) failed.push_back({members[i], results[i]});
     }
@@ -254,18 +254,26 @@ void Ingress::State::Send(const Socket&, absl::Span<const uint8_t> datagram, uin
   options.errors = &failed;
   RtpPlace place{};
   std::array<uint8_t, kRtpHeader> header;
+  std::shared_ptr<IngressFlow> flow;
+  {
+    const std::lock_guard lock(mutex_);
+    flow = flow_;
+  }
   {
     const std::lock_guard lock(counts_mutex_);
     counts_.socket_datagrams++;
     counts_.bytes += datagram.size();
     if (options_.rtp) {
+      const uint64_t restarts = rtp_stream_.restarts();
       const bool is_rtp = rtp_stream_.Translate(datagram.data(), datagram.size(),
                                                 static_cast<uint64_t>(MonotonicNs()), &place);
       if (!is_rtp) {
         counts_.not_rtp++;
         return;
       }
-      counts_.rtp_restarts = rtp_stream_.restarts();
+      if (flow == nullptr || !flow->rtp_bases.Translate(datagram.data(), &place)) {
+        counts_.rtp_restarts += rtp_stream_.restarts() - restarts;
+      }
     }
   }
   if (options_.rtp) {

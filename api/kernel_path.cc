@@ -91,6 +91,7 @@ class HopLimit {
 template <typename IndexOf>
 size_t Send(int sd, const CallerBuffer& buf, size_t count, IndexOf index_of, int flags,
             int* gerrno) {
+  flags |= buf.kernel_flags();
   std::array<mmsghdr, kBatch> messages;
   std::array<std::array<iovec, 3>, kBatch> parts;
   size_t sent = 0, errors = 0, would_block = 0;

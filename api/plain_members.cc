@@ -43,6 +43,12 @@ size_t PlainMembers::Send(const iovec& shared, uint8_t hop_limit, int flags, uin
   return PlainCall(sd_, BufferOf(&memory_, six_, shared, hop_limit), size_, flags, call, errors);
 }
 
+size_t PlainMembers::SendWithoutRoom(const iovec& shared, uint8_t hop_limit, int* errors) {
+  CallerBuffer buffer = BufferOf(&memory_, six_, shared, hop_limit);
+  buffer.SetNoWaitInKernel();
+  return PlainCall(sd_, buffer, size_, 0, 0, errors);
+}
+
 size_t PlainMembers::SendByKernelNow(const iovec& shared, uint8_t hop_limit, int* errors) {
   return SendByKernel(sd_, BufferOf(&memory_, six_, shared, hop_limit), size_, MSG_DONTWAIT,
                       errors);

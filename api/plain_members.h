@@ -25,6 +25,9 @@ class PlainMembers {
   // One errno per member, 0 where sent, in the order of Add(). `hop_limit`: see
   // SendOptions::hop_limit. `call`: see PlainCall(). Returns how many were sent.
   size_t Send(const iovec& shared, uint8_t hop_limit, int flags, uint64_t call, int* errors);
+  // The same, but those that go by the kernel do not wait for room in the socket, which is held by
+  // what waits for next hops that do not answer.
+  size_t SendWithoutRoom(const iovec& shared, uint8_t hop_limit, int* errors);
   // By the kernel, without waiting.
   size_t SendByKernelNow(const iovec& shared, uint8_t hop_limit, int* errors);
 

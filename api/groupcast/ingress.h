@@ -34,9 +34,8 @@ struct Pacing {
 // Each recipient gets an RTP header (RFC 3550) of its own, the packet's other bytes stay shared:
 // its own SSRC, and offsets of sequence number and timestamp, all random and the same as long as
 // the Ingress lives. Sequence numbers stay continuous for each recipient when the source restarts,
-// or another takes its place; timestamps go on by the time that passed. (Not where some datagrams
-// come to the sockets and others to the engine, or from one engine to the next: there they begin
-// anew.)
+// or another takes its place; timestamps go on by the time that passed. (From one engine to the
+// next, and where a new source's first datagrams come to the socket, they begin anew.)
 struct Rtp {
   uint32_t clock_rate = 90000;  // ticks of the timestamp per second (RFC 3551)
 };

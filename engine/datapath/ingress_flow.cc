@@ -57,6 +57,7 @@ bool IngressFlow::Begin(const IngressLcore& lcore, uint64_t now_tsc) {
       sends = rtp_stream_.Translate(packet, mbuf->data_len, now_.came_tsc, &rtp_place_);
       counters_.Add(FlowCounter::kRestarts, rtp_stream_.restarts() - restarts);
       if (sends) {
+        rtp_bases.Publish(rtp_stream_);
         // Each recipient's own header comes in its place; one's-complement difference.
         const auto header = static_cast<uint16_t>(~SumBytes(packet, kRtpHeader));
         now_.payload_sum = FoldSum(uint32_t{now_.payload_sum} + header);

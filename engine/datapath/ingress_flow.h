@@ -103,6 +103,8 @@ class IngressFlow {
   // them; see ingress_count. control: w; any thread: r
   static constexpr size_t kKernelCounts = 5;
   std::array<std::atomic<uint64_t>, kKernelCounts> kernel_counts{};
+  // For datagrams of an RTP group that other threads send. lcore: w; any thread: r
+  RtpBases rtp_bases;
   // Any thread: whether the lcore still has something of it, should no more come.
   bool in_use() const {
     return waiting_.load(std::memory_order_acquire) != 0 ||

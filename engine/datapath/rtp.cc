@@ -37,6 +37,18 @@ bool IsRtp(const uint8_t* packet, size_t len) {
 
 }  // namespace
 
+bool RtpBases::Translate(const uint8_t* packet, RtpPlace* place) const {
+  const uint64_t sequence = sequence_.load(std::memory_order_relaxed);
+  const uint64_t timestamp = timestamp_.load(std::memory_order_relaxed);
+  const uint32_t source = Load32(packet + 8);
+  if ((sequence & kKnown) == 0 || sequence >> 32 != source || timestamp >> 32 != source) {
+    return false;
+  }
+  place->sequence = static_cast<uint16_t>(Load16(packet + 2) + sequence);
+  place->timestamp = Load32(packet + 4) + static_cast<uint32_t>(timestamp);
+  return true;
+}
+
 // Whether a packet belongs to where the source was. A single one that is far off makes two
 // restarts: what recipients get stays continuous.
 bool RtpStream::Continues(uint32_t source, uint16_t sequence) const {

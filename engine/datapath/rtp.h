@@ -2,6 +2,7 @@
 // Copyright (c) 2026 the Groupcast authors
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -34,6 +35,10 @@ class RtpStream {
   bool Translate(const uint8_t* packet, size_t len, uint64_t now, RtpPlace* place);
 
   uint64_t restarts() const { return restarts_; }
+  // What is added to the numbers of the source that it follows.
+  uint32_t source() const { return source_; }
+  uint16_t sequence_base() const { return sequence_base_; }
+  uint32_t timestamp_base() const { return timestamp_base_; }
 
  private:
   bool Continues(uint32_t source, uint16_t sequence) const;
@@ -48,6 +53,25 @@ class RtpStream {
   uint32_t last_timestamp_ = 0;  // sent, of the furthest
   uint64_t last_ = 0;            // when that was
   uint64_t restarts_ = 0;
+};
+
+// A stream's bases for another thread, whose packets are to have their place in it.
+// RtpStream's thread: w; others: r
+class RtpBases {
+ public:
+  void Publish(const RtpStream& stream) {
+    const uint64_t source = uint64_t{stream.source()} << 32;
+    sequence_.store(source | kKnown | stream.sequence_base(), std::memory_order_relaxed);
+    timestamp_.store(source | stream.timestamp_base(), std::memory_order_relaxed);
+  }
+  // Gives an untranslated packet its place; false: its source is not the one that is followed.
+  bool Translate(const uint8_t* packet, RtpPlace* place) const;
+
+ private:
+  static constexpr uint64_t kKnown = 1 << 16;
+  // Each with its source, so that two of different ones are told.
+  std::atomic<uint64_t> sequence_{0};
+  std::atomic<uint64_t> timestamp_{0};
 };
 
 // What makes one recipient's stream its own. The same for the same member and secret, whoever asks.

@@ -120,6 +120,22 @@ TEST_F(RtpTest, WhatIsNoRtp) {
   EXPECT_TRUE(IsRtp(packet));
 }
 
+// Another thread's packets of the same source have their place between these.
+TEST_F(RtpTest, BasesForOthers) {
+  RtpBases bases;
+  const std::vector<uint8_t> packet = Packet(8, 42, 77 + 6000);
+  RtpPlace place{};
+  EXPECT_FALSE(bases.Translate(packet.data(), &place));
+  Translate(7, 65535, 5000);
+  bases.Publish(stream_);
+  EXPECT_FALSE(bases.Translate(packet.data(), &place)) << "another source";
+  const RtpPlace first = Translate(8, 40, 77, 2 * kTicks);
+  bases.Publish(stream_);
+  ASSERT_TRUE(bases.Translate(packet.data(), &place));
+  EXPECT_EQ(place.sequence, static_cast<uint16_t>(first.sequence + 2));
+  EXPECT_EQ(place.timestamp, first.timestamp + 6000);
+}
+
 TEST(RtpOffsets, EachRecipientHasItsOwn) {
   std::set<uint32_t> sources;
   std::set<uint16_t> sequences;

@@ -216,6 +216,10 @@ void OpenEgress(const RelayConfig& config, const RelayGroup& group, GroupSockets
     // Nobody reads what is sent back to it: no memory for that.
     SetOption(sockets->own_egress.get(), SOL_SOCKET, SO_RCVBUF, 0);
   }
+  // Members that do not answer hold what waits for them, for seconds.
+  if (SetOption(sockets->egress(), SOL_SOCKET, SO_SNDBUFFORCE, kSendBufferBytes) != 0) {
+    SetOption(sockets->egress(), SOL_SOCKET, SO_SNDBUF, kSendBufferBytes);
+  }
   if (const int error = SetEgressOptions(sockets->egress(), family, group)) {
     fail(SocketError(config, group, "source", source, error));
   }

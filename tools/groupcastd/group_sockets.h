@@ -22,6 +22,8 @@ struct GroupSockets {
 
 // What an ingress socket asks for.
 inline constexpr int kReceiveBufferBytes = 16 << 20;
+// What the socket that a group sends from asks for.
+inline constexpr int kSendBufferBytes = 16 << 20;
 
 // Opens, binds and joins. An error is a line for `errors` that names the place in the file, the
 // address and what to do; then fewer ingresses are open than the group has, or no egress.

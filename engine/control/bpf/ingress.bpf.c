@@ -55,8 +55,17 @@ struct datagram {
   __u32 ip_len;
   __u32 headers_len;  // of IP
   __u32 fragment;     // whether it is the first fragment
+  __u32 frame;        // whether it begins with its Ethernet header, at a packet socket
   __u32 odd;          // whether the engine does not know its headers
 };
+
+// A frame that has just come in may lie in pieces, of which the network header's helper sees the
+// first one only; what comes to a UDP socket begins at its UDP header, and is in one.
+static __always_inline int load(struct __sk_buff* skb, const struct datagram* d, __u32 at, void* to,
+                                __u32 len) {
+  if (d->frame) return bpf_skb_load_bytes(skb, ETH_HLEN + at, to, len);
+  return bpf_skb_load_bytes_relative(skb, at, to, len, BPF_HDR_START_NET);
+}
 
 static __always_inline void map_ipv4(__be32 address, __u8* mapped) {
   __builtin_memset(mapped, 0, 10);
@@ -67,7 +76,7 @@ static __always_inline void map_ipv4(__be32 address, __u8* mapped) {
 // Returns 0 if it is UDP with its ports in sight.
 static __always_inline int parse_ipv4(struct __sk_buff* skb, struct datagram* d) {
   struct iphdr ip;
-  if (bpf_skb_load_bytes_relative(skb, 0, &ip, sizeof(ip), BPF_HDR_START_NET) != 0) return -1;
+  if (load(skb, d, 0, &ip, sizeof(ip)) != 0) return -1;
   if (ip.version != 4 || ip.ihl < 5 || ip.protocol != IPPROTO_UDP) return -1;
   __u16 fragment = bpf_ntohs(ip.frag_off);
   if ((fragment & 0x1fff) != 0) return -1;
@@ -89,13 +98,13 @@ struct fragment_header {
 
 static __always_inline int parse_ipv6(struct __sk_buff* skb, struct datagram* d) {
   struct ipv6hdr ip;
-  if (bpf_skb_load_bytes_relative(skb, 0, &ip, sizeof(ip), BPF_HDR_START_NET) != 0) return -1;
+  if (load(skb, d, 0, &ip, sizeof(ip)) != 0) return -1;
   if (ip.version != 6) return -1;
   __u8 next = ip.nexthdr;
   d->headers_len = sizeof(ip);
   if (next == IPPROTO_FRAGMENT) {
     struct fragment_header part;
-    if (bpf_skb_load_bytes_relative(skb, sizeof(ip), &part, sizeof(part), BPF_HDR_START_NET) != 0) {
+    if (load(skb, d, sizeof(ip), &part, sizeof(part)) != 0) {
       return -1;
     }
     if ((bpf_ntohs(part.offset) & 0xfff8) != 0) return -1;
@@ -110,8 +119,9 @@ static __always_inline int parse_ipv6(struct __sk_buff* skb, struct datagram* d)
   return 0;
 }
 
-static __always_inline int parse(struct __sk_buff* skb, struct datagram* d) {
+static __always_inline int parse(struct __sk_buff* skb, struct datagram* d, int frame) {
   __builtin_memset(d, 0, sizeof(*d));
+  d->frame = frame;
   if (skb->vlan_present) return -1;
   // Not broadcast, not to others, not what this host has sent.
   if (skb->pkt_type != PACKET_HOST && skb->pkt_type != PACKET_MULTICAST) return -1;
@@ -119,10 +129,7 @@ static __always_inline int parse(struct __sk_buff* skb, struct datagram* d) {
   if (skb->protocol == bpf_htons(ETH_P_IP)) known = parse_ipv4(skb, d);
   if (skb->protocol == bpf_htons(ETH_P_IPV6)) known = parse_ipv6(skb, d);
   if (known != 0) return -1;
-  if (bpf_skb_load_bytes_relative(skb, d->headers_len, &d->udp, sizeof(d->udp),
-                                  BPF_HDR_START_NET) != 0) {
-    return -1;
-  }
+  if (load(skb, d, d->headers_len, &d->udp, sizeof(d->udp)) != 0) return -1;
   d->to.udp_port = d->udp.dest;
   return 0;
 }
@@ -188,7 +195,7 @@ static __always_inline int left_reason(struct __sk_buff* skb, const struct datag
 SEC("socket")
 int groupcast_take(struct __sk_buff* skb) {
   struct datagram d;
-  if (parse(skb, &d) != 0) return 0;
+  if (parse(skb, &d, 1) != 0) return 0;
   struct ingress_claim* claim = bpf_map_lookup_elem(&ingress_claims, &d.to);
   if (claim == 0) return 0;
   __u32 interface = skb->ifindex;
@@ -218,7 +225,7 @@ int groupcast_take(struct __sk_buff* skb) {
 SEC("socket")
 int groupcast_leave(struct __sk_buff* skb) {
   struct datagram d;
-  if (parse(skb, &d) != 0) return -1;
+  if (parse(skb, &d, 0) != 0) return -1;
   struct ingress_claim* claim = bpf_map_lookup_elem(&ingress_claims, &d.to);
   if (claim == 0) return -1;
   __u32 interface = skb->ifindex;
