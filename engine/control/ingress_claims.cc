@@ -59,12 +59,19 @@ std::shared_ptr<IngressFlow> IngressClaims::Open(const IngressFlow::Options& opt
   return std::make_shared<IngressFlow>(options, options_.engine_ports, options_.tsc_hz);
 }
 
-std::vector<IpAddress> IngressClaims::AddressesOf(const Wanted& wanted) const {
-  if (!wanted.address.IsUnspecified()) return {wanted.address};
-  std::vector<IpAddress> addresses = LocalAddresses();
+// Of this host and of the static ports.
+std::vector<IpAddress> IngressClaims::EveryAddress() const {
+  std::vector<IpAddress> every = LocalAddresses();
   for (const Port& port : options_.ports) {
-    addresses.insert(addresses.end(), port.addresses.begin(), port.addresses.end());
+    every.insert(every.end(), port.addresses.begin(), port.addresses.end());
   }
+  return every;
+}
+
+std::vector<IpAddress> IngressClaims::AddressesOf(const Wanted& wanted,
+                                                  const std::vector<IpAddress>& every) {
+  if (!wanted.address.IsUnspecified()) return {wanted.address};
+  std::vector<IpAddress> addresses = every;
   std::erase_if(addresses, [&](const IpAddress& address) {
     return address.IsUnspecified() || address.IsIpv4() != wanted.address.IsIpv4();
   });
@@ -103,9 +110,10 @@ IngressClaims::Made::~Made() { rte_hash_free(table.claims); }
 
 absl::StatusOr<std::unique_ptr<IngressClaims::Made>> IngressClaims::MakeTable() {
   auto made = std::make_unique<Made>();
+  const std::vector<IpAddress> every = EveryAddress();
   for (const Claimed& claimed : claims_) {
     const Wanted& wanted = claimed.wanted;
-    for (const IpAddress& address : AddressesOf(wanted)) {
+    for (const IpAddress& address : AddressesOf(wanted, every)) {
       // The first one to claim an address has it.
       made->claims.try_emplace(
           {address, wanted.udp_port},
@@ -134,6 +142,7 @@ absl::StatusOr<std::unique_ptr<IngressClaims::Made>> IngressClaims::MakeTable() 
 // Makes the lcores and the programs know what `claims_` says. `gone`: claims that the lcores may
 // still read of.
 absl::Status IngressClaims::Publish(std::list<Claimed> gone) {
+  Reap();
   auto made_table = MakeTable();
   if (!made_table.ok()) {
     claims_.splice(claims_.end(), gone);
@@ -220,7 +229,7 @@ absl::Status IngressClaims::Claim(const std::shared_ptr<IngressFlow>& flow, cons
   if (options_.ports.empty()) {
     return absl::UnavailableError("no port of the engine can receive datagrams for a relay");
   }
-  for (const IpAddress& address : AddressesOf(wanted)) {
+  for (const IpAddress& address : AddressesOf(wanted, EveryAddress())) {
     if (current_ != nullptr && current_->claims.contains({address, wanted.udp_port})) {
       return absl::AlreadyExistsError("another ingress claims the same address and port");
     }

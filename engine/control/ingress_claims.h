@@ -101,7 +101,9 @@ class IngressClaims {
     uint64_t token;
   };
 
-  std::vector<IpAddress> AddressesOf(const Wanted& wanted) const;
+  std::vector<IpAddress> EveryAddress() const;
+  static std::vector<IpAddress> AddressesOf(const Wanted& wanted,
+                                            const std::vector<IpAddress>& every);
   bool UsesPrograms() const;
   absl::Status LoadPrograms();
   absl::StatusOr<std::unique_ptr<Made>> MakeTable();

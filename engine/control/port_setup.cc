@@ -245,7 +245,9 @@ absl::Status PortSetup::Configure(uint16_t queues) {
   const bool tells_link = interface_ == 0 && (*info.dev_flags & RTE_ETH_DEV_INTR_LSC) != 0;
   conf.intr_conf.lsc = tells_link ? 1 : 0;
   if (tells_link) link_watch_.emplace(config_.name, port_id_, &state_);
-  rx_queues_ = profile_.rx_queues ? std::min(queues_, info.max_rx_queues) : uint16_t{0};
+  // What an mbuf can't hold, the driver would not receive into it: then nothing is.
+  const bool fits = ring_frame_ + RTE_PKTMBUF_HEADROOM <= UINT16_MAX;
+  rx_queues_ = profile_.rx_queues && fits ? std::min(queues_, info.max_rx_queues) : uint16_t{0};
   rc = rte_eth_dev_configure(port_id_, rx_queues_, queues_, &conf);
   if (rc < 0) return Failed(rc, absl::StrCat("can't be configured with ", queues_, " TX queues"));
   tx_descriptors_ = kick_.count > 0

@@ -67,6 +67,9 @@ $(for i in {1..40}; do printf '      - "[fd00:200::%x]:5004"\n' "$i"; done)
   - {name: near_its_end, ingress: 10.99.0.1:6026, members: [10.200.0.1:6026]}
   - {name: checksums, ingress: 0.0.0.0:6028, members: [10.200.0.1:6028]}
 END
+# What waits for a neighbour is copied, and counted as that.
+know 10.99.0.2 v0 on_rx
+know fd00:99::2 v0 on_rx
 on_rx tcpdump -n -l -vv -i v1 'igmp or ip6' >"$dir/joined.log" 2>"$dir/tcpdump.err" &
 capture=$!
 wait_for_line "$dir/tcpdump.err" 'listening on'
