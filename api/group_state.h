@@ -60,6 +60,13 @@ class Group::State {
   // What an Ingress receives goes to the members by this flow of the attached engine; null: none.
   // False: a change is under way; try again.
   bool SetFlow(std::shared_ptr<IngressFlow> flow, std::shared_ptr<LcoreReaders> readers);
+  // Whether the members' lines are made for this engine.
+  bool ReadyFor(uint32_t instance) const {
+    const LineSnapshot* snapshot = members_.Acquire();
+    const bool ready = snapshot->engine == instance;
+    GroupMembers::Release(snapshot);
+    return ready;
+  }
   // One Ingress at a time: whether there was none.
   bool TakeIngress() { return !has_ingress_.exchange(true, std::memory_order_acq_rel); }
   void GiveIngress() { has_ingress_.store(false, std::memory_order_release); }

@@ -267,6 +267,9 @@ void Ingress::State::Follow(const EngineUse& use) {
     engine_ = 0;
     return;
   }
+  // Until then the lcore would leave everything to Forward(), which has it from the sockets as
+  // well.
+  if (!group_->ReadyFor(instance)) return;
   auto flow = engine->ingress().Open(FlowOptions());
   if (!group_->SetFlow(flow, engine->ingress().readers())) return;
   LeaveFlow();
