@@ -242,8 +242,7 @@ void Group::State::GiveBack(const EngineUse& use) {
   use.engine()->resolver().ReleaseNextHops(next_hops);
 }
 
-bool Group::State::SetFlow(std::shared_ptr<IngressFlow> flow,
-                           std::shared_ptr<LcoreReaders> readers) {
+bool Group::State::SetFlow(std::shared_ptr<IngressFlow> flow, std::shared_ptr<LcoreGrace> readers) {
   const std::unique_lock lock(writer_mutex_, std::try_to_lock);
   if (!lock) return false;
   // Of another lcore, perhaps.

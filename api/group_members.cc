@@ -221,8 +221,7 @@ void GroupMembers::ForgetNextHops() {
   for (const auto& snapshot : snapshots_) snapshot->next_hops_left.clear();
 }
 
-void GroupMembers::SetFlow(std::shared_ptr<IngressFlow> flow,
-                           std::shared_ptr<LcoreReaders> readers) {
+void GroupMembers::SetFlow(std::shared_ptr<IngressFlow> flow, std::shared_ptr<LcoreGrace> readers) {
   if (flow_ != nullptr) PublishToFlow(nullptr);
   flow_ = std::move(flow);
   flow_readers_ = std::move(readers);

@@ -16,9 +16,9 @@
 #include <span>
 #include <vector>
 
+#include "engine/control/lcore_grace.h"
 #include "engine/datapath/ingress_flow.h"
 #include "engine/datapath/ip_address.h"
-#include "engine/datapath/lcore_readers.h"
 #include "engine/datapath/line_chunk.h"
 
 namespace groupcast {
@@ -76,7 +76,7 @@ class GroupMembers {
   void ForgetNextHops();
 
   // Publishes to the lcores, too, from now on; null: no more.
-  void SetFlow(std::shared_ptr<IngressFlow> flow, std::shared_ptr<LcoreReaders> readers);
+  void SetFlow(std::shared_ptr<IngressFlow> flow, std::shared_ptr<LcoreGrace> readers);
   // Whether something was relayed to them by the lcores since the last call.
   bool Relayed();
 
@@ -134,12 +134,12 @@ class GroupMembers {
   std::vector<uint32_t> next_hops_left_;  // since Publish()
 
   std::shared_ptr<IngressFlow> flow_;
-  std::shared_ptr<LcoreReaders> flow_readers_;
+  std::shared_ptr<LcoreGrace> flow_readers_;
   uint64_t relayed_ = 0;  // datagrams, at the last look
   // Snapshots that lcores may still have a look at, one hold each.
   struct OfFlow {
     const LineSnapshot* snapshot;
-    std::shared_ptr<LcoreReaders> readers;
+    std::shared_ptr<LcoreGrace> readers;
     uint64_t token;
   };
   std::vector<OfFlow> replaced_of_flow_;

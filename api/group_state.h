@@ -59,7 +59,7 @@ class Group::State {
 
   // What an Ingress receives goes to the members by this flow of the attached engine; null: none.
   // False: a change is under way; try again.
-  bool SetFlow(std::shared_ptr<IngressFlow> flow, std::shared_ptr<LcoreReaders> readers);
+  bool SetFlow(std::shared_ptr<IngressFlow> flow, std::shared_ptr<LcoreGrace> readers);
   // Whether the members' lines are made for this engine.
   bool ReadyFor(uint32_t instance) const {
     const LineSnapshot* snapshot = members_.Acquire();

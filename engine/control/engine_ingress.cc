@@ -44,7 +44,7 @@ absl::Status RunningEngine::StartIngress() {
   IngressClaims::Options options;
   options.engine_ports = ports_.size();
   options.tsc_hz = rte_get_tsc_hz();
-  options.readers = std::make_shared<LcoreReaders>(static_cast<uint32_t>(config_.lcores.size()));
+  options.readers = std::make_shared<LcoreGrace>(static_cast<uint32_t>(config_.lcores.size()));
   options.name = absl::StrCat("gc", instance_);
   for (const auto& port : ports_) {
     if (port->ingress_queues() == 0 || port->vlan() != 0) continue;

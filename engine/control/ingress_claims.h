@@ -18,8 +18,8 @@
 #include <vector>
 
 #include "engine/control/ingress_programs.h"
+#include "engine/control/lcore_grace.h"
 #include "engine/datapath/ingress.h"
-#include "engine/datapath/lcore_readers.h"
 
 namespace groupcast {
 
@@ -39,7 +39,7 @@ class IngressClaims {
     std::vector<Port> ports;
     size_t engine_ports = 0;
     uint64_t tsc_hz = 0;
-    std::shared_ptr<LcoreReaders> readers;
+    std::shared_ptr<LcoreGrace> readers;
     std::string name;  // of the engine, unique in the process
   };
   // What a bound socket receives.
@@ -57,7 +57,7 @@ class IngressClaims {
   IngressClaims& operator=(const IngressClaims&) = delete;
 
   const std::atomic<const IngressTable*>& table() const { return table_; }
-  const std::shared_ptr<LcoreReaders>& readers() const { return options_.readers; }
+  const std::shared_ptr<LcoreGrace>& readers() const { return options_.readers; }
 
   // A flow for datagrams to one group.
   std::shared_ptr<IngressFlow> Open(const IngressFlow::Options& options);

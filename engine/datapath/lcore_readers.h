@@ -34,7 +34,8 @@ class LcoreReaders {
   void Sleeps(uint32_t lcore) { rte_rcu_qsbr_thread_offline(rcu_, lcore); }
   void Wakes(uint32_t lcore) { rte_rcu_qsbr_thread_online(rcu_, lcore); }
 
-  // Other threads, after they have replaced something: Passed() once nobody reads what was there.
+  // Other threads, one at a time, after they have replaced something: Passed() once nobody reads
+  // what was there.
   uint64_t Replaced() { return rte_rcu_qsbr_start(rcu_); }
   bool Passed(uint64_t token) { return rte_rcu_qsbr_check(rcu_, token, false) == 1; }
 
