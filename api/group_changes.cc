@@ -21,12 +21,6 @@ namespace {
 
 constexpr char kNoMemory[] = "no memory for the change; it may have been made in part";
 
-int Option(int sd, int level, int name) {
-  int value = 0;
-  socklen_t len = sizeof(value);
-  return getsockopt(sd, level, name, &value, &len) == 0 ? value : 0;
-}
-
 // The kernel binds a socket with what it sends first; a group's lines need its port before.
 void BindIfUnbound(int sd, bool six) {
   sockaddr_in6 local{};
@@ -61,8 +55,8 @@ absl::StatusOr<std::shared_ptr<Group::State>> Group::State::Create(int sd) {
   // Whoever still reads lines when the group goes keeps this alive.
   std::shared_ptr<State> state(
       new State(own), [](State* gone) { LeftBehind<State>::Leave(std::unique_ptr<State>(gone)); });
-  state->six_ = Option(own, SOL_SOCKET, SO_DOMAIN) == AF_INET6;
-  state->v6_only_ = state->six_ && Option(own, IPPROTO_IPV6, IPV6_V6ONLY) != 0;
+  state->six_ = SocketOption(own, SOL_SOCKET, SO_DOMAIN) == AF_INET6;
+  state->v6_only_ = state->six_ && SocketOption(own, IPPROTO_IPV6, IPV6_V6ONLY) != 0;
   BindIfUnbound(own, state->six_);
   {
     const std::lock_guard lock(state->writer_mutex_);
@@ -180,7 +174,7 @@ absl::Status Group::State::Refresh() try {
   if (!ReadSocketAgain()) {
     return absl::FailedPreconditionError("Group::Refresh: the socket can't be read");
   }
-  v6_only_ = six_ && Option(sd_, IPPROTO_IPV6, IPV6_V6ONLY) != 0;
+  v6_only_ = six_ && SocketOption(sd_, IPPROTO_IPV6, IPV6_V6ONLY) != 0;
   const EngineUse use(EngineUse::Need::kEngineOnly);
   SyncEngine(use);
   if (use.engine() == nullptr) return absl::OkStatus();

@@ -11,7 +11,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cmath>
 #include <cstring>
 #include <random>
 #include <utility>
@@ -25,23 +24,13 @@
 namespace groupcast {
 namespace {
 
+constexpr double kLeastRate = 1000, kMostRate = 1e12;  // bits per second
 constexpr int64_t kStopNs = 1'000'000'000;
 constexpr int64_t kLeftForNs = 1'000'000'000;  // after the last: looked at often
 
 uint64_t RandomBits() {
   std::random_device random;
   return uint64_t{random()} << 32 | random();
-}
-
-IpAddress AddressOf(const sockaddr_storage& address, rte_be16_t* udp_port) {
-  if (address.ss_family == AF_INET) {
-    const auto& four = reinterpret_cast<const sockaddr_in&>(address);
-    *udp_port = four.sin_port;
-    return IpAddress::FromIpv4(four.sin_addr.s_addr);
-  }
-  const auto& six = reinterpret_cast<const sockaddr_in6&>(address);
-  *udp_port = six.sin6_port;
-  return IpAddress::FromIpv6(six.sin6_addr);
 }
 
 void SetOption(int fd, int level, int name, int value) {
@@ -56,9 +45,7 @@ absl::Status CanBeClaimed(int fd, const RunningEngine& engine) {
       cookie != engine.netns_cookie()) {
     return absl::FailedPreconditionError("it is of another network namespace than the engine");
   }
-  int shared = 0;
-  len = sizeof(shared);
-  if (getsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &shared, &len) == 0 && shared != 0) {
+  if (SocketOption(fd, SOL_SOCKET, SO_REUSEPORT) != 0) {
     return absl::FailedPreconditionError("it shares its address by SO_REUSEPORT");
   }
   return absl::OkStatus();
@@ -121,9 +108,11 @@ Ingress::State::State(std::shared_ptr<Group::State> group, const IngressOptions&
 absl::StatusOr<std::shared_ptr<Ingress::State>> Ingress::State::Create(
     std::shared_ptr<Group::State> group, const IngressOptions& options) {
   const Pacing& pacing = options.pacing;
-  if (!std::isfinite(pacing.bits_per_s) || pacing.bits_per_s < 0) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "Ingress: pacing.bits_per_s: ", pacing.bits_per_s, " is no rate; 0: no limit"));
+  const bool no_limit = pacing.bits_per_s == 0;
+  if (!no_limit && !(pacing.bits_per_s >= kLeastRate && pacing.bits_per_s <= kMostRate)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("Ingress: pacing.bits_per_s: ", pacing.bits_per_s, " is not from ", kLeastRate,
+                     " to ", kMostRate, "; 0: no limit"));
   }
   if (options.rtp && options.rtp->clock_rate == 0) {
     return absl::InvalidArgumentError("Ingress: rtp.clock_rate: 0 is no rate");
@@ -187,10 +176,11 @@ absl::Status Ingress::State::Add(int sd, absl::Span<const in6_addr> sources) {
                      error == EOPNOTSUPP ? "not a UDP socket" : std::strerror(error)));
   }
   Socket socket{-1, {}};
-  sockaddr_storage address{};
+  sockaddr_in6 address{};
   socklen_t len = sizeof(address);
   getsockname(sd, reinterpret_cast<sockaddr*>(&address), &len);
-  socket.wanted.address = AddressOf(address, &socket.wanted.udp_port);
+  socket.wanted.address = AddressOf(reinterpret_cast<const sockaddr*>(&address));
+  socket.wanted.udp_port = address.sin6_port;  // where sockaddr_in has it, too
   if (socket.wanted.udp_port == 0) {
     return absl::InvalidArgumentError(
         absl::StrCat("Ingress::Add: descriptor ", sd, " is not bound"));
@@ -200,10 +190,7 @@ absl::Status Ingress::State::Add(int sd, absl::Span<const in6_addr> sources) {
     return absl::InvalidArgumentError(
         absl::StrCat("Ingress::Add: descriptor ", sd, " is connected; name its peer as a source"));
   }
-  int interface = 0;
-  len = sizeof(interface);
-  getsockopt(sd, SOL_SOCKET, SO_BINDTOIFINDEX, &interface, &len);
-  socket.wanted.interface = static_cast<uint32_t>(interface);
+  socket.wanted.interface = static_cast<uint32_t>(SocketOption(sd, SOL_SOCKET, SO_BINDTOIFINDEX));
   for (const in6_addr& source : sources) {
     socket.wanted.from.push_back(IpAddress::FromIpv6(source));
   }
@@ -232,7 +219,7 @@ absl::Status Ingress::State::Add(int sd, absl::Span<const in6_addr> sources) {
 IngressFlow::Options Ingress::State::FlowOptions() const {
   IngressFlow::Options made;
   made.sharing = static_cast<Sharing>(options_.strategy);
-  made.pace = {options_.pacing.bits_per_s / 8, options_.pacing.burst_bytes};
+  made.pace = {static_cast<uint64_t>(options_.pacing.bits_per_s / 8), options_.pacing.burst_bytes};
   made.rtp = options_.rtp.has_value();
   if (options_.rtp) made.rtp_clock = options_.rtp->clock_rate;
   made.rtp_secret = rtp_secret_;

@@ -46,38 +46,33 @@ class Batch {
     return {&bytes_[i * kLongest], messages_[i].msg_len};
   }
   IpAddress sender(size_t i) const {
-    if (senders_[i].sin6_family == AF_INET6) return IpAddress::FromIpv6(senders_[i].sin6_addr);
-    return IpAddress::FromIpv4(reinterpret_cast<const sockaddr_in*>(&senders_[i])->sin_addr.s_addr);
+    return AddressOf(reinterpret_cast<const sockaddr*>(&senders_[i]));
   }
-  // Whether it was sent to a multicast group.
-  bool multicast(size_t i) {
-    msghdr& header = messages_[i].msg_hdr;
-    for (cmsghdr* one = CMSG_FIRSTHDR(&header); one != nullptr; one = CMSG_NXTHDR(&header, one)) {
-      if (one->cmsg_level == IPPROTO_IP && one->cmsg_type == IP_PKTINFO) {
-        in_pktinfo info;
-        std::memcpy(&info, CMSG_DATA(one), sizeof(info));
-        return IN_MULTICAST(ntohl(info.ipi_addr.s_addr));
-      }
-      if (one->cmsg_level == IPPROTO_IPV6 && one->cmsg_type == IPV6_PKTINFO) {
-        in6_pktinfo info;
-        std::memcpy(&info, CMSG_DATA(one), sizeof(info));
-        return IN6_IS_ADDR_MULTICAST(&info.ipi6_addr);
-      }
-    }
-    return false;
-  }
-  // It came with; 0: not told.
+  // The hop limit that it came with; 0 if that says nothing of how far it came: by multicast.
   uint8_t hop_limit(size_t i) {
+    int came_with = 0;
+    bool multicast = false;
     msghdr& header = messages_[i].msg_hdr;
+    const auto read = [](const cmsghdr* from, auto* to) {
+      std::memcpy(to, CMSG_DATA(from), sizeof(*to));
+    };
     for (cmsghdr* one = CMSG_FIRSTHDR(&header); one != nullptr; one = CMSG_NXTHDR(&header, one)) {
-      const bool told = (one->cmsg_level == IPPROTO_IP && one->cmsg_type == IP_TTL) ||
-                        (one->cmsg_level == IPPROTO_IPV6 && one->cmsg_type == IPV6_HOPLIMIT);
-      if (!told) continue;
-      int value;
-      std::memcpy(&value, CMSG_DATA(one), sizeof(value));
-      return static_cast<uint8_t>(value);
+      const auto is = [one](int level, int type) {
+        return one->cmsg_level == level && one->cmsg_type == type;
+      };
+      if (is(IPPROTO_IP, IP_TTL) || is(IPPROTO_IPV6, IPV6_HOPLIMIT)) {
+        read(one, &came_with);
+      } else if (is(IPPROTO_IP, IP_PKTINFO)) {
+        in_pktinfo info;
+        read(one, &info);
+        multicast = IpAddress::FromIpv4(info.ipi_addr.s_addr).IsMulticast();
+      } else if (is(IPPROTO_IPV6, IPV6_PKTINFO)) {
+        in6_pktinfo info;
+        read(one, &info);
+        multicast = IpAddress::FromIpv6(info.ipi6_addr).IsMulticast();
+      }
     }
-    return 0;
+    return multicast ? uint8_t{0} : static_cast<uint8_t>(came_with);
   }
 
  private:
@@ -229,15 +224,13 @@ size_t Ingress::State::ForwardSocket(const Socket& socket, size_t most,
       const auto& from = socket.wanted.from;
       const bool filtered =
           !from.empty() && std::find(from.begin(), from.end(), batch.sender(index)) == from.end();
-      const bool multicast = batch.multicast(index);
-      const uint8_t hop_limit = multicast ? uint8_t{0} : batch.hop_limit(index);
+      const uint8_t hop_limit = batch.hop_limit(index);
       if (filtered || hop_limit == 1) {
         const std::lock_guard lock(counts_mutex_);
         (filtered ? counts_.filtered : counts_.expired)++;
         continue;
       }
-      Send(socket, batch.datagram(index), hop_limit == 0 ? uint8_t{0} : uint8_t(hop_limit - 1),
-           errors);
+      Send(batch.datagram(index), hop_limit == 0 ? uint8_t{0} : uint8_t(hop_limit - 1), errors);
     }
     done += received > 0 ? static_cast<size_t>(received) : 0;
     if (received < static_cast<int>(wanted)) break;
@@ -245,7 +238,7 @@ size_t Ingress::State::ForwardSocket(const Socket& socket, size_t most,
   return done;
 }
 
-void Ingress::State::Send(const Socket&, absl::Span<const uint8_t> datagram, uint8_t hop_limit,
+void Ingress::State::Send(absl::Span<const uint8_t> datagram, uint8_t hop_limit,
                           std::vector<MemberError>* errors) {
   SendOptions options;
   options.strategy = options_.strategy;

@@ -65,7 +65,7 @@ class Ingress::State {
   size_t ForwardLeft(size_t most, std::vector<MemberError>* errors);
   void SendLeft(LeftDatagram* left, std::vector<MemberError>* errors);
   size_t ForwardSocket(const Socket& socket, size_t most, std::vector<MemberError>* errors);
-  void Send(const Socket& socket, absl::Span<const uint8_t> datagram, uint8_t hop_limit,
+  void Send(absl::Span<const uint8_t> datagram, uint8_t hop_limit,
             std::vector<MemberError>* errors);
   void Count(size_t members, const std::vector<MemberError>& failed,
              std::vector<MemberError>* errors);

@@ -34,33 +34,23 @@ size_t PutIovec(const iovec& part, iovec* at) {
   return 1;
 }
 
-int Option(int sd, int level, int name) {
-  int value = -1;
-  socklen_t len = sizeof(value);
-  return getsockopt(sd, level, name, &value, &len) == 0 ? value : -1;
-}
-
 // A control message that lowers what the socket would send with, of either family.
 class HopLimit {
  public:
   // `most`: 0 for none.
   HopLimit(int sd, uint8_t most) : most_(most) {
     if (most_ == 0) return;
-    socket_ = {Option(sd, IPPROTO_IP, IP_TTL), Option(sd, IPPROTO_IP, IP_MULTICAST_TTL),
-               Option(sd, IPPROTO_IPV6, IPV6_UNICAST_HOPS),
-               Option(sd, IPPROTO_IPV6, IPV6_MULTICAST_HOPS)};
+    socket_ = {SocketOption(sd, IPPROTO_IP, IP_TTL, -1),
+               SocketOption(sd, IPPROTO_IP, IP_MULTICAST_TTL, -1),
+               SocketOption(sd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, -1),
+               SocketOption(sd, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, -1)};
   }
 
   void PutTo(const sockaddr* destination, msghdr* header) {
     if (most_ == 0) return;
-    const auto* four = reinterpret_cast<const sockaddr_in*>(destination);
-    const auto* six = reinterpret_cast<const sockaddr_in6*>(destination);
-    const bool is_six = destination->sa_family == AF_INET6;
-    const bool mapped = is_six && IN6_IS_ADDR_V4MAPPED(&six->sin6_addr);
-    const uint32_t ipv4 = ntohl(mapped ? six->sin6_addr.s6_addr32[3] : four->sin_addr.s_addr);
-    const bool by_ipv6 = is_six && !mapped;
-    const bool multicast = by_ipv6 ? IN6_IS_ADDR_MULTICAST(&six->sin6_addr) : IN_MULTICAST(ipv4);
-    const int set = socket_[(by_ipv6 ? 2 : 0) + (multicast ? 1 : 0)];
+    const IpAddress to = AddressOf(destination);
+    const bool by_ipv6 = !to.IsIpv4();
+    const int set = socket_[(by_ipv6 ? 2 : 0) + (to.IsMulticast() ? 1 : 0)];
     if (set >= 0 && set <= most_) return;
     // An IPv6 socket takes the IPv4 message for mapped addresses.
     Put(by_ipv6 ? &six_ : &four_, by_ipv6 ? IPPROTO_IPV6 : IPPROTO_IP,

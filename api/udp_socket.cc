@@ -29,12 +29,6 @@ constexpr uint32_t kStatelessFlowLabel = 0x80000;
 
 std::atomic<uint32_t> refreshes{0};
 
-int Option(int sd, int level, int name, int absent = 0) {
-  int value = 0;
-  socklen_t len = sizeof(value);
-  return getsockopt(sd, level, name, &value, &len) == 0 ? value : absent;
-}
-
 // Whether there are IP options, or IPv6 extension headers, of that name.
 bool HasHeaders(int sd, int level, int name) {
   std::array<uint8_t, 40> bytes;
@@ -58,17 +52,20 @@ uint64_t NetnsCookie(int sd) {
 
 // What each of these does to a datagram is done by the kernel only.
 bool NeedsKernel(int sd) {
-  return Option(sd, IPPROTO_UDP, UDP_CORK) != 0 || Option(sd, IPPROTO_UDP, UDP_SEGMENT) != 0 ||
-         Option(sd, IPPROTO_UDP, UDP_ENCAP) != 0 || Option(sd, SOL_SOCKET, SO_NO_CHECK) != 0 ||
-         Option(sd, SOL_SOCKET, SO_DONTROUTE) != 0 || Option(sd, IPPROTO_IP, IP_TRANSPARENT) != 0 ||
-         Option(sd, IPPROTO_IP, IP_UNICAST_IF) != 0 ||
-         Option(sd, SOL_SOCKET, SO_TIMESTAMPING) != 0 || HasHeaders(sd, IPPROTO_IP, IP_OPTIONS) ||
-         HasTransmitTime(sd);
+  return SocketOption(sd, IPPROTO_UDP, UDP_CORK) != 0 ||
+         SocketOption(sd, IPPROTO_UDP, UDP_SEGMENT) != 0 ||
+         SocketOption(sd, IPPROTO_UDP, UDP_ENCAP) != 0 ||
+         SocketOption(sd, SOL_SOCKET, SO_NO_CHECK) != 0 ||
+         SocketOption(sd, SOL_SOCKET, SO_DONTROUTE) != 0 ||
+         SocketOption(sd, IPPROTO_IP, IP_TRANSPARENT) != 0 ||
+         SocketOption(sd, IPPROTO_IP, IP_UNICAST_IF) != 0 ||
+         SocketOption(sd, SOL_SOCKET, SO_TIMESTAMPING) != 0 ||
+         HasHeaders(sd, IPPROTO_IP, IP_OPTIONS) || HasTransmitTime(sd);
 }
 
 bool NeedsKernel6(int sd) {
-  return Option(sd, IPPROTO_UDP, UDP_NO_CHECK6_TX) != 0 ||
-         Option(sd, IPPROTO_IPV6, IPV6_UNICAST_IF) != 0 ||
+  return SocketOption(sd, IPPROTO_UDP, UDP_NO_CHECK6_TX) != 0 ||
+         SocketOption(sd, IPPROTO_IPV6, IPV6_UNICAST_IF) != 0 ||
          HasHeaders(sd, IPPROTO_IPV6, IPV6_HOPOPTS) || HasHeaders(sd, IPPROTO_IPV6, IPV6_RTHDR) ||
          HasHeaders(sd, IPPROTO_IPV6, IPV6_RTHDRDSTOPTS) ||
          HasHeaders(sd, IPPROTO_IPV6, IPV6_DSTOPTS);
@@ -79,7 +76,7 @@ FlowLabels FlowLabelsOf(int sd, const Ipv6Settings& settings) {
   enum { kOff, kOnByDefault, kOffByDefault, kForced };
   const int automatic = settings.AutoFlowLabels();
   if (automatic == kOff) return FlowLabels::kNone;
-  if (automatic != kForced && Option(sd, IPPROTO_IPV6, IPV6_AUTOFLOWLABEL) == 0) {
+  if (automatic != kForced && SocketOption(sd, IPPROTO_IPV6, IPV6_AUTOFLOWLABEL) == 0) {
     return FlowLabels::kNone;
   }
   return settings.FlowLabelStateRanges() ? FlowLabels::kAutomaticStateless : FlowLabels::kAutomatic;
@@ -88,22 +85,23 @@ FlowLabels FlowLabelsOf(int sd, const Ipv6Settings& settings) {
 // What only datagrams to IPv6 destinations need, and which destinations there may be.
 void Read6(int sd, bool connected, const Ipv6Settings& settings, UdpSocket* socket) {
   const bool any = socket->source == IpAddress{};
-  const bool default_source = !any || Option(sd, IPPROTO_IPV6, IPV6_ADDR_PREFERENCES,
-                                             kDefaultPreferences) == kDefaultPreferences;
-  socket->ipv4 = (any || socket->source.IsIpv4()) && Option(sd, IPPROTO_IPV6, IPV6_V6ONLY) == 0;
+  const bool default_source = !any || SocketOption(sd, IPPROTO_IPV6, IPV6_ADDR_PREFERENCES,
+                                                   kDefaultPreferences) == kDefaultPreferences;
+  socket->ipv4 =
+      (any || socket->source.IsIpv4()) && SocketOption(sd, IPPROTO_IPV6, IPV6_V6ONLY) == 0;
   // Bound to a multicast address it sends from another one, that of the peer's route once it was
   // connected, and the kernel tells neither.
   const in6_addr source = socket->source.Ipv6();
   socket->ipv6 = !socket->source.IsIpv4() && !IN6_IS_ADDR_MULTICAST(&source) && default_source &&
                  !NeedsKernel6(sd);
-  socket->watch_errors |= Option(sd, IPPROTO_IPV6, IPV6_RECVERR) != 0;
-  socket->mtu_discover6 = Option(sd, IPPROTO_IPV6, IPV6_MTU_DISCOVER);
-  socket->traffic_class = static_cast<uint8_t>(Option(sd, IPPROTO_IPV6, IPV6_TCLASS));
-  socket->flow_information = Option(sd, IPPROTO_IPV6, IPV6_FLOWINFO_SEND) != 0;
+  socket->watch_errors |= SocketOption(sd, IPPROTO_IPV6, IPV6_RECVERR) != 0;
+  socket->mtu_discover6 = SocketOption(sd, IPPROTO_IPV6, IPV6_MTU_DISCOVER);
+  socket->traffic_class = static_cast<uint8_t>(SocketOption(sd, IPPROTO_IPV6, IPV6_TCLASS));
+  socket->flow_information = SocketOption(sd, IPPROTO_IPV6, IPV6_FLOWINFO_SEND) != 0;
   socket->flow_labels = FlowLabelsOf(sd, settings);
   // The kernel does not say that none was set: it tells what it would use, which is that of the
   // peer's route, or net.ipv6.conf.all.hop_limit.
-  socket->hop_limit = static_cast<uint8_t>(Option(sd, IPPROTO_IPV6, IPV6_UNICAST_HOPS));
+  socket->hop_limit = static_cast<uint8_t>(SocketOption(sd, IPPROTO_IPV6, IPV6_UNICAST_HOPS));
   socket->own_hop_limit = !connected && socket->hop_limit != settings.HopLimit();
 }
 
@@ -113,7 +111,8 @@ bool IsConnected(int sd, bool six) {
   sockaddr_in6 peer;
   socklen_t len = sizeof(peer);
   return getpeername(sd, reinterpret_cast<sockaddr*>(&peer), &len) == 0 ||
-         (six ? Option(sd, IPPROTO_IPV6, IPV6_MTU) : Option(sd, IPPROTO_IP, IP_MTU)) != 0;
+         (six ? SocketOption(sd, IPPROTO_IPV6, IPV6_MTU) : SocketOption(sd, IPPROTO_IP, IP_MTU)) !=
+             0;
 }
 
 // SHUT_WR alone shows nowhere.
@@ -128,26 +127,21 @@ void Read(int sd, RunningEngine* engine, UdpSocket* socket) {
   socklen_t len = sizeof(local);
   getsockname(sd, reinterpret_cast<sockaddr*>(&local), &len);
   socket->six = local.sin6_family == AF_INET6;
-  if (socket->six) {
-    socket->source = IpAddress::FromIpv6(local.sin6_addr);
-  } else {
-    socket->source =
-        IpAddress::FromIpv4(reinterpret_cast<const sockaddr_in&>(local).sin_addr.s_addr);
-  }
+  socket->source = AddressOf(reinterpret_cast<const sockaddr*>(&local));
   socket->source_port = local.sin6_port;  // where sockaddr_in has it, too
   const bool connected = IsConnected(sd, socket->six);
   struct stat status {};
   fstat(sd, &status);
   route.uid = status.st_uid;
-  route.mark = static_cast<uint32_t>(Option(sd, SOL_SOCKET, SO_MARK));
-  route.interface = static_cast<uint32_t>(Option(sd, SOL_SOCKET, SO_BINDTOIFINDEX));
-  socket->watch_errors = connected || Option(sd, IPPROTO_IP, IP_RECVERR) != 0;
+  route.mark = static_cast<uint32_t>(SocketOption(sd, SOL_SOCKET, SO_MARK));
+  route.interface = static_cast<uint32_t>(SocketOption(sd, SOL_SOCKET, SO_BINDTOIFINDEX));
+  socket->watch_errors = connected || SocketOption(sd, IPPROTO_IP, IP_RECVERR) != 0;
   socket->nonblocking = (fcntl(sd, F_GETFL) & O_NONBLOCK) != 0;
   socket->send_timeout_ns = SendTimeoutNs(sd);
-  socket->send_buffer = static_cast<uint64_t>(Option(sd, SOL_SOCKET, SO_SNDBUF));
-  socket->mtu_discover = Option(sd, IPPROTO_IP, IP_MTU_DISCOVER);
-  socket->ttl = static_cast<uint8_t>(Option(sd, IPPROTO_IP, IP_TTL));
-  socket->tos = static_cast<uint8_t>(Option(sd, IPPROTO_IP, IP_TOS));
+  socket->send_buffer = static_cast<uint64_t>(SocketOption(sd, SOL_SOCKET, SO_SNDBUF));
+  socket->mtu_discover = SocketOption(sd, IPPROTO_IP, IP_MTU_DISCOVER);
+  socket->ttl = static_cast<uint8_t>(SocketOption(sd, IPPROTO_IP, IP_TTL));
+  socket->tos = static_cast<uint8_t>(SocketOption(sd, IPPROTO_IP, IP_TOS));
   if (socket->six) {
     Read6(sd, connected, engine->ipv6_settings(), socket);
   } else {
@@ -174,6 +168,19 @@ struct Entry {
 thread_local std::array<Entry, 16> entries;
 
 }  // namespace
+
+IpAddress AddressOf(const sockaddr* address) {
+  if (address->sa_family == AF_INET) {
+    return IpAddress::FromIpv4(reinterpret_cast<const sockaddr_in*>(address)->sin_addr.s_addr);
+  }
+  return IpAddress::FromIpv6(reinterpret_cast<const sockaddr_in6*>(address)->sin6_addr);
+}
+
+int SocketOption(int sd, int level, int name, int absent) {
+  int value = 0;
+  socklen_t len = sizeof(value);
+  return getsockopt(sd, level, name, &value, &len) == 0 ? value : absent;
+}
 
 uint32_t FlowLabel(FlowLabels kind, const IpAddress& source, rte_be16_t source_port,
                    const IpAddress& destination, rte_be16_t udp_port) {
@@ -219,7 +226,9 @@ int CheckUdpSocket(int sd) {
   socklen_t len = sizeof(protocol);
   if (getsockopt(sd, SOL_SOCKET, SO_PROTOCOL, &protocol, &len) != 0) return errno;
   // A raw socket may have that protocol, too.
-  return protocol == IPPROTO_UDP && Option(sd, SOL_SOCKET, SO_TYPE) == SOCK_DGRAM ? 0 : EOPNOTSUPP;
+  return protocol == IPPROTO_UDP && SocketOption(sd, SOL_SOCKET, SO_TYPE) == SOCK_DGRAM
+             ? 0
+             : EOPNOTSUPP;
 }
 
 int64_t SendTimeoutNs(int sd) {

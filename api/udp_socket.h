@@ -54,6 +54,11 @@ struct UdpSocket {
   FlowLabels flow_labels = FlowLabels::kNone;
 };
 
+// The address of a sockaddr_in, else of a sockaddr_in6.
+IpAddress AddressOf(const sockaddr* address);
+// An option of type int; `absent` where it can't be read.
+int SocketOption(int sd, int level, int name, int absent = 0);
+
 // The flow label of all datagrams of one flow, in host byte order.
 uint32_t FlowLabel(FlowLabels kind, const IpAddress& source, rte_be16_t source_port,
                    const IpAddress& destination, rte_be16_t udp_port);

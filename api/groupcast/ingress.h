@@ -27,8 +27,10 @@ namespace groupcast {
 // How fast a group's packets may leave by the engine: a token bucket, so that a large group does
 // not overrun the first switch. Members that go by the kernel are not held back.
 struct Pacing {
-  double bits_per_s = 0;         // of frames, from the Ethernet header on; 0: no limit
-  uint32_t burst_bytes = 65536;  // that may leave at once after a pause
+  // Of frames, from the Ethernet header on: 1e3 to 1e12; 0: no limit.
+  double bits_per_s = 0;
+  // That may leave at once after a pause; at least a frame of the ports' largest MTU counts.
+  uint32_t burst_bytes = 65536;
 };
 
 // Each recipient gets an RTP header (RFC 3550) of its own, the packet's other bytes stay shared:

@@ -6,6 +6,8 @@
 #include <rte_cycles.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "engine/control/engine.h"
 #include "engine/control/log.h"
 
@@ -47,6 +49,8 @@ absl::Status RunningEngine::StartIngress() {
   options.readers = std::make_shared<LcoreGrace>(static_cast<uint32_t>(config_.lcores.size()));
   options.name = absl::StrCat("gc", instance_);
   for (const auto& port : ports_) {
+    options.longest_frame =
+        std::max(options.longest_frame, port->mtu() + kEthernetHeader + kVlanTag);
     if (port->ingress_queues() == 0 || port->vlan() != 0) continue;
     if (HasMaster(port->config().interface)) {
       LogNotice(absl::StrCat("port '", port->name(), "': ", port->config().interface,

@@ -25,11 +25,6 @@ namespace {
 constexpr int kTurnsForLastFrames = 64;
 constexpr auto kLastFramesMost = std::chrono::milliseconds(20);
 
-bool IsMulticast(const IpAddress& address) {
-  return address.IsIpv4() ? IN_MULTICAST(rte_be_to_cpu_32(address.Ipv4()))
-                          : address.bytes[0] == 0xff;
-}
-
 // This host's addresses, but for those that no frame is sent to.
 std::vector<IpAddress> LocalAddresses() {
   std::vector<IpAddress> addresses;
@@ -56,7 +51,9 @@ IngressClaims::IngressClaims(Options options) : options_(std::move(options)) {}
 IngressClaims::~IngressClaims() { Stop(); }
 
 std::shared_ptr<IngressFlow> IngressClaims::Open(const IngressFlow::Options& options) {
-  return std::make_shared<IngressFlow>(options, options_.engine_ports, options_.tsc_hz);
+  IngressFlow::Options own = options;
+  own.pace.burst_bytes = std::max(own.pace.burst_bytes, options_.longest_frame);
+  return std::make_shared<IngressFlow>(own, options_.engine_ports, options_.tsc_hz);
 }
 
 // Of this host and of the static ports.
@@ -106,6 +103,18 @@ absl::Status IngressClaims::LoadPrograms() {
   return absl::OkStatus();
 }
 
+rte_hash* IngressClaims::CreateHash(uint32_t claims) {
+  constexpr uint32_t kLeastEntries = 8;  // of rte_hash
+  const std::string name = absl::StrCat(options_.name, "_claims", tables_++);
+  rte_hash_parameters parameters{};
+  parameters.name = name.c_str();
+  parameters.entries = std::max(kLeastEntries, 2 * claims);
+  parameters.key_len = sizeof(IngressClaim::Key);
+  parameters.hash_func = rte_jhash;
+  parameters.socket_id = SOCKET_ID_ANY;
+  return rte_hash_create(&parameters);
+}
+
 IngressClaims::Made::~Made() { rte_hash_free(table.claims); }
 
 absl::StatusOr<std::unique_ptr<IngressClaims::Made>> IngressClaims::MakeTable() {
@@ -117,18 +126,11 @@ absl::StatusOr<std::unique_ptr<IngressClaims::Made>> IngressClaims::MakeTable() 
       // The first one to claim an address has it.
       made->claims.try_emplace(
           {address, wanted.udp_port},
-          IngressClaim{claimed.flow.get(), wanted.interface, IsMulticast(address),
+          IngressClaim{claimed.flow.get(), wanted.interface, address.IsMulticast(),
                        wanted.from.empty() ? nullptr : &wanted.from});
     }
   }
-  const std::string name = absl::StrCat(options_.name, "_claims", tables_++);
-  rte_hash_parameters parameters{};
-  parameters.name = name.c_str();
-  parameters.entries = std::max<uint32_t>(64, 2 * static_cast<uint32_t>(made->claims.size()));
-  parameters.key_len = sizeof(IngressClaim::Key);
-  parameters.hash_func = rte_jhash;
-  parameters.socket_id = SOCKET_ID_ANY;
-  made->table.claims = rte_hash_create(&parameters);
+  made->table.claims = CreateHash(static_cast<uint32_t>(made->claims.size()));
   for (auto& [key, claim] : made->claims) {
     if (made->table.claims == nullptr ||
         rte_hash_add_key_data(made->table.claims, &key, &claim) != 0) {
@@ -206,14 +208,7 @@ void IngressClaims::EmptyRings() {
       options_.ports, [](const Port& port) { return !port.packet_sockets.empty(); });
   if (!all || programs_ == nullptr) return;
   auto empty = std::make_unique<Made>();
-  rte_hash_parameters parameters{};
-  const std::string name = absl::StrCat(options_.name, "_claims", tables_++);
-  parameters.name = name.c_str();
-  parameters.entries = 8;
-  parameters.key_len = sizeof(IngressClaim::Key);
-  parameters.hash_func = rte_jhash;
-  parameters.socket_id = SOCKET_ID_ANY;
-  empty->table.claims = rte_hash_create(&parameters);
+  empty->table.claims = CreateHash(0);
   if (empty->table.claims == nullptr) return;
   table_.store(&empty->table, std::memory_order_release);
   // An lcore that sleeps does not receive yet.

@@ -38,6 +38,7 @@ class IngressClaims {
   struct Options {
     std::vector<Port> ports;
     size_t engine_ports = 0;
+    uint32_t longest_frame = 0;  // of those, bytes
     uint64_t tsc_hz = 0;
     std::shared_ptr<LcoreGrace> readers;
     std::string name;  // of the engine, unique in the process
@@ -106,6 +107,7 @@ class IngressClaims {
                                             const std::vector<IpAddress>& every);
   bool UsesPrograms() const;
   absl::Status LoadPrograms();
+  rte_hash* CreateHash(uint32_t claims);
   absl::StatusOr<std::unique_ptr<Made>> MakeTable();
   absl::Status Publish(std::list<Claimed> gone = {});
   std::vector<ClaimMap*> Maps() const;

@@ -9,19 +9,20 @@
 
 namespace groupcast {
 
-// The same for threads that replace things: any number of them, where rte_rcu_qsbr_check() notes
-// what it found without a lock.
+// For threads that replace what lcores read. Any thread.
 class LcoreGrace : public LcoreReaders {
  public:
   using LcoreReaders::LcoreReaders;
 
+  // After something was replaced: Passed() once nobody reads what was there.
+  uint64_t Replaced() { return rte_rcu_qsbr_start(rcu()); }
   bool Passed(uint64_t token) {
     const std::lock_guard lock(mutex_);
-    return LcoreReaders::Passed(token);
+    return rte_rcu_qsbr_check(rcu(), token, false) == 1;
   }
 
  private:
-  std::mutex mutex_;
+  std::mutex mutex_;  // rte_rcu_qsbr_check() notes what it found in a plain variable
 };
 
 }  // namespace groupcast

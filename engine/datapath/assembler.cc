@@ -53,7 +53,7 @@ void OffloadChecksums(uint64_t offloads, bool ipv6, uint16_t ethernet_len, uint8
   }
 }
 
-// A finished header's, at most `most`.
+// At most `most`, in a line's copy that is not finished.
 void LowerHopLimit(uint8_t most, bool ipv6, uint8_t* headers) {
   if (ipv6) {
     auto* ip = reinterpret_cast<rte_ipv6_hdr*>(headers);
@@ -62,12 +62,11 @@ void LowerHopLimit(uint8_t most, bool ipv6, uint8_t* headers) {
   }
   auto* ip = reinterpret_cast<rte_ipv4_hdr*>(headers);
   if (ip->time_to_live <= most) return;
-  // RFC 1624, equation 3: of a word whose first byte is what changes.
-  const auto less = static_cast<uint8_t>(ip->time_to_live - most);
+  // The sum of the constant words, of which this one is less by so much.
+  const auto less = static_cast<uint16_t>((ip->time_to_live - most) << 8);
   ip->time_to_live = most;
-  ip->hdr_checksum = static_cast<uint16_t>(
-      ~FoldSum(uint32_t{static_cast<uint16_t>(~ip->hdr_checksum)} +
-               static_cast<uint16_t>(~rte_cpu_to_be_16(static_cast<uint16_t>(less << 8)))));
+  ip->hdr_checksum =
+      FoldSum(uint32_t{ip->hdr_checksum} + static_cast<uint16_t>(~rte_cpu_to_be_16(less)));
 }
 
 void ViewReleased(void*, void* opaque) {
@@ -137,6 +136,7 @@ uint16_t Assembler::WriteHead(const Request& request, const HeaderLine& line,
       static_cast<uint16_t>(part.prepend_len + request.payload_len + part.append_len);
   const uint32_t payload_sum = uint32_t{SumAt(request.payload_sum, part.prepend_len)} + part.sum;
   const bool ipv6 = IsIpv6(line);
+  if (request.hop_limit != 0) LowerHopLimit(request.hop_limit, ipv6, headers);
   uint16_t len = ethernet_len;
   if (ipv6) {
     FinishIpv6(line, udp_payload_len, payload_sum, reinterpret_cast<rte_ipv6_hdr*>(headers));
@@ -147,7 +147,6 @@ uint16_t Assembler::WriteHead(const Request& request, const HeaderLine& line,
     FinishIpv4(line, udp_payload_len, payload_sum, ip_id, ip);
     len += kIpv4Headers;
   }
-  if (request.hop_limit != 0) LowerHopLimit(request.hop_limit, ipv6, headers);
   if (plan.offloads != 0) OffloadChecksums(plan.offloads, ipv6, ethernet_len, headers, head);
   if (plan.vlan != 0) {
     head->ol_flags |= RTE_MBUF_F_TX_VLAN;

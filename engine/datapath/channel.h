@@ -12,6 +12,7 @@
 #include "engine/datapath/idle.h"
 #include "engine/datapath/request.h"
 #include "engine/datapath/request_memory.h"
+#include "engine/datapath/ring_pending.h"
 
 namespace groupcast {
 
@@ -59,12 +60,7 @@ class Channel {
     return rte_ring_sc_dequeue_burst(lanes_[lcore].ring, reinterpret_cast<void**>(requests), most,
                                      nullptr);
   }
-  // rte_ring_empty() with the orders that a look from another thread needs.
-  bool Pending(size_t lcore) const {
-    const rte_ring* ring = lanes_[lcore].ring;
-    return __atomic_load_n(&ring->prod.tail, __ATOMIC_ACQUIRE) !=
-           __atomic_load_n(&ring->cons.tail, __ATOMIC_RELAXED);
-  }
+  bool Pending(size_t lcore) const { return RingPending(lanes_[lcore].ring); }
 
   // The caller's outstanding requests, oldest first: posted, its own hold not yet given back.
   Request* oldest() const { return oldest_; }

@@ -7,9 +7,8 @@
 
 #include <algorithm>
 
-#include "engine/datapath/hand_over.h"
-
 namespace groupcast {
+
 IngressLoop::IngressLoop(IngressLcore lcore, std::vector<IngressPort> ports)
     : lcore_(std::move(lcore)), ports_(std::move(ports)) {
   for (const IngressPort& port : ports_) {

@@ -21,8 +21,8 @@ constexpr double kSleepS = 200e-6;
 IngressFlow::IngressFlow(const Options& options, size_t ports, uint64_t tsc_hz)
     : options_(options),
       queues_(ports),
-      pacer_(options.pace, tsc_hz),
-      fast_(options.pace.burst_bytes < 2 * kSleepS * options.pace.bytes_per_s),
+      pacer_(options.pace),
+      fast_(options.pace.burst_bytes < 2 * kSleepS * static_cast<double>(options.pace.bytes_per_s)),
       rtp_stream_(options.rtp_clock, tsc_hz) {}
 
 void IngressFlow::Add(const IngressDatagram& datagram, bool scarce) {
@@ -111,11 +111,6 @@ void IngressFlow::Discard() {
 
 bool IngressFlow::Serve(IngressLcore* lcore, uint64_t now_tsc) {
   paced_ = false;
-  if (unlikely(closed.load(std::memory_order_relaxed))) {
-    const bool any = waiting() > 0;
-    Discard();
-    return any;
-  }
   bool moved = false;
   for (uint32_t members_done = 0; members_done < kMembersPerTurn;) {
     if (snapshot_ == nullptr && !Begin(*lcore, now_tsc)) break;
@@ -167,7 +162,7 @@ uint16_t IngressFlow::SendSome(IngressLcore* lcore, uint64_t now_tsc) {
     n = pacer_.Allows(now_tsc, frame_len, n);
     paced_ = n == 0;
     if (n == 0 || !Post(lcore, chunk, n)) return 0;
-    pacer_.Used(n * frame_len);
+    pacer_.Used(n);
   } else {
     Leave(chunk, until);
   }
@@ -245,11 +240,10 @@ void IngressFlow::Leave(const LineChunk& chunk, uint16_t to) {
 void IngressFlow::PostLeft() {
   if (left_ == nullptr) return;
   uint64_t members_left = 0;
-  for (uint16_t i = 0; i < left_->nb_runs; i++)
+  for (uint16_t i = 0; i < left_->nb_runs; i++) {
     members_left += left_->runs[i].to - left_->runs[i].from;
-  const bool posted = leftovers_.Post(left_);
-  counters_.Add(posted ? FlowCounter::kLeftRecipients : FlowCounter::kUnsentRecipients,
-                members_left);
+  }
+  if (!leftovers_.Post(left_)) counters_.Add(FlowCounter::kUnsentRecipients, members_left);
   left_ = nullptr;
 }
 

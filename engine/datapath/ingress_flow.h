@@ -22,14 +22,13 @@ enum class FlowCounter : uint8_t {
   kDatagrams,         // taken in for the group
   kBytes,             // of their payloads
   kRecipients,        // handed to a port
-  kLeftRecipients,    // left to another thread (LeftDatagram)
-  kUnsentRecipients,  // for which there was no room there
+  kUnsentRecipients,  // left to another thread (LeftDatagram), and no room for that
   kBadChecksum,
   kFiltered,  // datagrams of a source that is none of the ingress's
   kNotRtp,
   kExpired,    // that had no hop left
   kQueueFull,  // that came while too many waited
-  kDiscarded,  // that waited when the flow was closed
+  kDiscarded,  // that waited when nothing was sent any more
   kLate,       // whose sending began more than kLateUs after they came
   kRestarts,   // of an RTP group's source
   kCount
@@ -97,8 +96,6 @@ class IngressFlow {
   // The membership that datagrams go to. Whoever publishes holds a snapshot until every lcore has
   // passed a quiescent state after it was replaced. control: w; lcore: r
   std::atomic<const LineSnapshot*> members{nullptr};
-  // Nothing more is sent, what waits is discarded. control: w; lcore: r
-  std::atomic<bool> closed{false};
   // Datagrams that the kernel kept, or that were dropped at the sockets because the engine has
   // them; see ingress_count. control: w; any thread: r
   static constexpr size_t kKernelCounts = 5;

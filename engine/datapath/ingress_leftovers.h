@@ -10,6 +10,7 @@
 #include "engine/datapath/arena.h"
 #include "engine/datapath/cache_line.h"
 #include "engine/datapath/line_chunk.h"
+#include "engine/datapath/ring_pending.h"
 #include "engine/datapath/rtp.h"
 
 namespace groupcast {
@@ -53,10 +54,7 @@ class IngressLeftovers {
   LeftDatagram* Take();
   static void Release(LeftDatagram* datagram);
   // Any thread.
-  bool Empty() const {
-    return __atomic_load_n(&ring_->prod.tail, __ATOMIC_ACQUIRE) ==
-           __atomic_load_n(&ring_->cons.tail, __ATOMIC_RELAXED);
-  }
+  bool Empty() const { return !RingPending(ring_); }
 
  private:
   CacheLines ring_memory_;

@@ -48,6 +48,8 @@ struct IpAddress {
   bool IsUnspecified() const {
     return Word(0) == 0 && (Word(1) == 0 || Word(1) == FromIpv4(0).Word(1));
   }
+  // 224.0.0.0/4 or ff00::/8.
+  bool IsMulticast() const { return IsIpv4() ? (bytes[12] & 0xf0) == 0xe0 : bytes[0] == 0xff; }
   // fe80::/10.
   bool IsLinkLocal() const { return bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80; }
 

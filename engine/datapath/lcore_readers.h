@@ -10,8 +10,8 @@
 
 namespace groupcast {
 
-// Tells when no lcore reads any more what it may have read before (RCU, quiescent states). An lcore
-// that has come to its end reads nothing.
+// The lcores' side of telling when none of them reads any more what it may have read before (RCU,
+// quiescent states); LcoreGrace is the other. An lcore that has come to its end reads nothing.
 class LcoreReaders {
  public:
   explicit LcoreReaders(uint32_t lcores)
@@ -34,10 +34,8 @@ class LcoreReaders {
   void Sleeps(uint32_t lcore) { rte_rcu_qsbr_thread_offline(rcu_, lcore); }
   void Wakes(uint32_t lcore) { rte_rcu_qsbr_thread_online(rcu_, lcore); }
 
-  // Other threads, one at a time, after they have replaced something: Passed() once nobody reads
-  // what was there.
-  uint64_t Replaced() { return rte_rcu_qsbr_start(rcu_); }
-  bool Passed(uint64_t token) { return rte_rcu_qsbr_check(rcu_, token, false) == 1; }
+ protected:
+  rte_rcu_qsbr* rcu() { return rcu_; }
 
  private:
   CacheLines memory_;

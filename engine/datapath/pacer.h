@@ -2,6 +2,8 @@
 // Copyright (c) 2026 the Groupcast authors
 #pragma once
 
+#include <rte_meter.h>
+
 #include <algorithm>
 #include <cstdint>
 
@@ -9,38 +11,46 @@ namespace groupcast {
 
 // How fast a group's packets may leave.
 struct PaceRate {
-  double bytes_per_s = 0;    // of frames, from the Ethernet header on; 0: no limit
-  uint32_t burst_bytes = 0;  // at once after a pause; at least one frame always passes
+  uint64_t bytes_per_s = 0;  // of frames, from the Ethernet header on; 0: no limit
+  uint32_t burst_bytes = 0;  // at once after a pause; at least the longest frame
 };
 
-// A token bucket on a clock of `ticks_per_s`. One thread's.
+// A token bucket on the TSC (rte_meter's, of one colour) that gives frames leave by the half burst:
+// one by one they would cost more than they do themselves. One thread's.
 class Pacer {
  public:
-  Pacer(const PaceRate& rate, uint64_t ticks_per_s)
-      : bytes_per_tick_(rate.bytes_per_s / static_cast<double>(ticks_per_s)),
-        burst_(rate.burst_bytes) {}
-
-  // How many of `most` frames of this length may leave now; none until half a burst may, or all.
-  uint16_t Allows(uint64_t now, uint32_t frame_bytes, uint16_t most) {
-    if (bytes_per_tick_ == 0) return most;
-    const double burst = std::max<double>(burst_, frame_bytes);
-    if (last_ == 0) bytes_ = burst;
-    if (now > last_) {
-      bytes_ = std::min(burst, bytes_ + static_cast<double>(now - last_) * bytes_per_tick_);
-      last_ = now;
-    }
-    // Little by little would cost more than the packets themselves.
-    const double least = std::min({static_cast<double>(most) * frame_bytes, burst_ / 2, burst});
-    if (bytes_ < std::max<double>(least, frame_bytes)) return 0;
-    return static_cast<uint16_t>(std::min<double>(most, bytes_ / frame_bytes));
+  explicit Pacer(const PaceRate& rate)
+      : limits_(rate.bytes_per_s > 0), half_burst_(rate.burst_bytes / 2) {
+    if (!limits_) return;
+    rte_meter_srtcm_params params = {rate.bytes_per_s, rate.burst_bytes, 0};
+    rte_meter_srtcm_profile_config(&profile_, &params);
+    rte_meter_srtcm_config(&meter_, &profile_);
   }
-  void Used(uint32_t bytes) { bytes_ -= bytes; }
+
+  // How many of `most` frames of this length may leave now.
+  uint16_t Allows(uint64_t now_tsc, uint32_t frame_bytes, uint16_t most) {
+    if (!limits_) return most;
+    if (allowed_ == 0) {
+      const auto n = static_cast<uint16_t>(
+          std::clamp<uint32_t>(half_burst_ / frame_bytes, 1, std::max<uint16_t>(most, 1)));
+      if (rte_meter_srtcm_color_blind_check(&meter_, &profile_, now_tsc, n * frame_bytes) ==
+          RTE_COLOR_GREEN) {
+        allowed_ = n;
+      }
+    }
+    return std::min(allowed_, most);
+  }
+  // Of those that were allowed.
+  void Used(uint16_t frames) {
+    if (limits_) allowed_ = static_cast<uint16_t>(allowed_ - frames);
+  }
 
  private:
-  double bytes_per_tick_;
-  double burst_;
-  double bytes_ = 0;
-  uint64_t last_ = 0;
+  bool limits_;
+  uint32_t half_burst_;
+  uint16_t allowed_ = 0;  // and not used yet
+  rte_meter_srtcm_profile profile_{};
+  rte_meter_srtcm meter_{};
 };
 
 }  // namespace groupcast

@@ -2,6 +2,8 @@
 // Copyright (c) 2026 the Groupcast authors
 #pragma once
 
+#include <rte_jhash.h>
+
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -81,21 +83,12 @@ struct RtpOffsets {
   uint16_t sequence;
 };
 
-// SplitMix64's finaliser (Steele, Lea and Flood, 2014): SSRC and first numbers are to be random
-// (section 5.1), and different for each recipient.
-inline uint64_t MixBits(uint64_t x) {
-  x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9;
-  x = (x ^ x >> 27) * 0x94d049bb133111eb;
-  return x ^ x >> 31;
-}
-
 inline RtpOffsets RtpOffsetsOf(uint64_t secret, const IpAddress& address, rte_be16_t udp_port) {
-  uint64_t words[2];
-  std::memcpy(words, address.bytes.data(), sizeof(words));
-  const uint64_t first = MixBits(MixBits(MixBits(secret ^ words[0]) ^ words[1]) + udp_port);
-  const uint64_t second = MixBits(first + 0x9e3779b97f4a7c15);
-  return {static_cast<uint32_t>(first), static_cast<uint32_t>(second),
-          static_cast<uint16_t>(first >> 32)};
+  // They are to be random (section 5.1).
+  auto source = static_cast<uint32_t>(secret);
+  auto timestamp = static_cast<uint32_t>(secret >> 32) + udp_port;
+  rte_jhash_2hashes(address.bytes.data(), sizeof(address.bytes), &source, &timestamp);
+  return {source, timestamp, static_cast<uint16_t>(rte_jhash_1word(source, timestamp))};
 }
 
 // Writes a recipient's kRtpHeader bytes.

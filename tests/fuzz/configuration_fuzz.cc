@@ -83,7 +83,7 @@ void CheckRelay(const RelayConfig& config, const std::string& path) {
       Check(!IsSourceSpecific(address.address) || !ingress.from.empty(), "SSM", address.ToString());
     }
     for (const ConfiguredAddress& member : group.members) {
-      Check(member.udp_port != 0 && !IsMulticast(member.address) && member.line > 0, "member",
+      Check(member.udp_port != 0 && !member.address.IsMulticast() && member.line > 0, "member",
             member.ToString());
     }
   }

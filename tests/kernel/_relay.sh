@@ -5,13 +5,18 @@
 # $sink set. The receivers' host has 10.200.0.0/16 behind 10.99.0.2, on a veth whose other end here is
 # v0 with 10.99.0.1.
 
+# "HOST INTERFACE SUBNET NETWORK": joins the host behind that interface, a veth: it is SUBNET.2, this
+# one SUBNET.1, and it has all of NETWORK.0.0/16.
+join() {
+  ip address add "$3.1/16" dev "$2"
+  ip link set "$2" up
+  "$1" ip address add "$3.2/16" dev v1
+  "$1" ip link set v1 up
+  "$1" ip route add local "$4.0.0/16" dev v1
+  ip route add "$4.0.0/16" via "$3.2"
+}
 start_rx v0
-ip address add 10.99.0.1/16 dev v0
-ip link set v0 up
-on_rx ip address add 10.99.0.2/16 dev v1
-on_rx ip link set v1 up
-on_rx ip route add local 10.200.0.0/16 dev v1
-ip route add 10.200.0.0/16 via 10.99.0.2
+join on_rx v0 10.99.0 10.200
 
 # A second one has 10.201.0.0/16 behind 10.98.0.2, and the other end of its veth here is w0 with
 # 10.98.0.1; `on_far COMMAND…` runs there.
@@ -19,12 +24,7 @@ start_far() {
   local near=$rx
   start_rx w0
   far=$rx rx=$near
-  ip address add 10.98.0.1/16 dev w0
-  ip link set w0 up
-  on_far ip address add 10.98.0.2/16 dev v1
-  on_far ip link set v1 up
-  on_far ip route add local 10.201.0.0/16 dev v1
-  ip route add 10.201.0.0/16 via 10.98.0.2
+  join on_far w0 10.98.0 10.201
 }
 on_far() { nsenter --net=/proc/$far/ns/net -- "$@"; }
 

@@ -3,60 +3,77 @@
 #include "engine/datapath/pacer.h"
 
 #include <gtest/gtest.h>
+#include <rte_cycles.h>
+
+#include "engine/control/eal.h"
 
 namespace groupcast {
 namespace {
 
-constexpr uint64_t kSecond = 1'000'000;
-constexpr uint64_t kStart = 12'345'678;
-
-TEST(Pacer, WithoutRateAllPass) {
-  Pacer pacer({}, kSecond);
-  EXPECT_EQ(pacer.Allows(kStart, 1500, 512), 512);
-}
-
-TEST(Pacer, ABurstThenTheRate) {
-  Pacer pacer({.bytes_per_s = 1e6, .burst_bytes = 10'000}, kSecond);
-  EXPECT_EQ(pacer.Allows(kStart, 1000, 512), 10);
-  pacer.Used(10'000);
-  EXPECT_EQ(pacer.Allows(kStart, 1000, 512), 0);
-  EXPECT_EQ(pacer.Allows(kStart + 999, 1000, 1), 0);
-  EXPECT_EQ(pacer.Allows(kStart + 1000, 1000, 1), 1);
-  // Not one by one: half a burst at least, or all that are wanted.
-  EXPECT_EQ(pacer.Allows(kStart + 4999, 1000, 512), 0);
-  EXPECT_EQ(pacer.Allows(kStart + 5000, 1000, 512), 5);
-  EXPECT_EQ(pacer.Allows(kStart + 5500, 1000, 3), 3);
-  pacer.Used(3000);
-  // No more than a burst is saved up.
-  EXPECT_EQ(pacer.Allows(kStart + 100 * kSecond, 1000, 512), 10);
-}
-
-TEST(Pacer, TheRateHoldsOverTime) {
-  Pacer pacer({.bytes_per_s = 125e6, .burst_bytes = 65'536}, kSecond);
-  uint64_t bytes = 0;
-  for (uint64_t now = kStart; now < kStart + kSecond; now += 37) {
-    const uint16_t n = pacer.Allows(now, 1042, 512);
-    pacer.Used(uint32_t{n} * 1042);
-    bytes += uint64_t{n} * 1042;
+class PacerTest : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    EngineConfig config;  // the meter asks EAL for the TSC's rate
+    config.hugepages = Hugepages::kOff;
+    ASSERT_TRUE(StartEal(config).ok());
   }
-  EXPECT_NEAR(static_cast<double>(bytes), 125e6 + 65'536, 10'000);
+  // The time after so many bytes at 100 MB/s, from a little after the meter was made.
+  uint64_t After(double bytes) const {
+    return start_ + static_cast<uint64_t>(bytes * static_cast<double>(rte_get_tsc_hz()) / 100e6);
+  }
+  const uint64_t start_ = rte_get_tsc_cycles() + rte_get_tsc_hz() / 1000;
+};
+
+TEST_F(PacerTest, WithoutRateAllPass) {
+  Pacer pacer({});
+  EXPECT_EQ(pacer.Allows(start_, 1500, 512), 512);
+  pacer.Used(512);
+  EXPECT_EQ(pacer.Allows(start_, 1500, 512), 512);
 }
 
-TEST(Pacer, AFrameLargerThanTheBurstPassesAlone) {
-  Pacer pacer({.bytes_per_s = 1e6, .burst_bytes = 64}, kSecond);
-  EXPECT_EQ(pacer.Allows(kStart, 1500, 512), 1);
-  pacer.Used(1500);
-  EXPECT_EQ(pacer.Allows(kStart + 1499, 1500, 512), 0);
-  EXPECT_EQ(pacer.Allows(kStart + 1500, 1500, 512), 1);
+TEST_F(PacerTest, ABurstThenTheRateByTheHalfBurst) {
+  Pacer pacer({.bytes_per_s = 100'000'000, .burst_bytes = 100'000});
+  for (int half = 0; half < 2; half++) {
+    EXPECT_EQ(pacer.Allows(start_, 1000, 512), 50);
+    pacer.Used(50);
+  }
+  EXPECT_EQ(pacer.Allows(start_, 1000, 512), 0);
+  EXPECT_EQ(pacer.Allows(After(45'000), 1000, 512), 0);
+  EXPECT_EQ(pacer.Allows(After(51'000), 1000, 512), 50);
+  // What was allowed stays so until it is used, and no more is meanwhile.
+  EXPECT_EQ(pacer.Allows(After(51'000), 1000, 20), 20);
+  pacer.Used(20);
+  EXPECT_EQ(pacer.Allows(After(90'000), 1000, 512), 30);
+  pacer.Used(30);
+  // The last ones of a group, before half a burst may leave.
+  EXPECT_EQ(pacer.Allows(After(56'000), 1000, 3), 3);
+  pacer.Used(3);
+  // No more than a burst is saved up.
+  for (int half = 0; half < 2; half++) {
+    EXPECT_EQ(pacer.Allows(After(100e6), 1000, 512), 50);
+    pacer.Used(50);
+  }
+  EXPECT_EQ(pacer.Allows(After(100e6), 1000, 512), 0);
 }
 
-// The clocks of two cores may differ by a little.
-TEST(Pacer, ATimeThatWasBefore) {
-  Pacer pacer({.bytes_per_s = 1e6, .burst_bytes = 1000}, kSecond);
-  EXPECT_EQ(pacer.Allows(kStart, 1000, 512), 1);
-  pacer.Used(1000);
-  EXPECT_EQ(pacer.Allows(kStart - 1000, 1000, 512), 0);
-  EXPECT_EQ(pacer.Allows(kStart + 1000, 1000, 512), 1);
+TEST_F(PacerTest, TheRateHoldsOverTime) {
+  Pacer pacer({.bytes_per_s = 100'000'000, .burst_bytes = 65'536});
+  double bytes = 0;
+  for (double at = 0; at < 100e6; at += 3700) {
+    const uint16_t n = pacer.Allows(After(at), 1042, 512);
+    pacer.Used(n);
+    bytes += n * 1042;
+  }
+  // The meter counts whole ticks for whole bytes.
+  EXPECT_NEAR(bytes, 100e6 + 65'536, 1.5e6);
+}
+
+TEST_F(PacerTest, FramesLargerThanHalfABurstPassOneByOne) {
+  Pacer pacer({.bytes_per_s = 100'000'000, .burst_bytes = 2000});
+  EXPECT_EQ(pacer.Allows(start_, 1500, 512), 1);
+  pacer.Used(1);
+  EXPECT_EQ(pacer.Allows(start_, 1500, 512), 0);
+  EXPECT_EQ(pacer.Allows(After(1100), 1500, 512), 1);
 }
 
 }  // namespace

@@ -84,12 +84,14 @@ class IngressTest : public WireTest {
     if (capture == nullptr) return sent;
     pcap_pkthdr* header = nullptr;
     const u_char* bytes = nullptr;
-    while (pcap_next_ex(capture, &header, &bytes) == 1) {
+    uint64_t frames = 0;
+    for (; pcap_next_ex(capture, &header, &bytes) == 1; frames++) {
       const std::string frame(reinterpret_cast<const char*>(bytes), header->caplen);
       const auto* ip = reinterpret_cast<const rte_ipv4_hdr*>(bytes + sizeof(rte_ether_hdr));
       sent[ntohl(ip->dst_addr) - 0x0a010000].push_back(frame);
     }
     pcap_close(capture);
+    EXPECT_EQ(frames, packets);
     return sent;
   }
 
@@ -312,7 +314,7 @@ TEST_F(IngressTest, WrongUse) {
   EXPECT_EQ(ingress_->Add(unbound).code(), absl::StatusCode::kInvalidArgument);
   close(unbound);
   const Group other = Must(Group::Create(sd()));
-  EXPECT_EQ(Ingress::Create(other, {.pacing = {.bits_per_s = -1}}).status().code(),
+  EXPECT_EQ(Ingress::Create(other, {.pacing = {.bits_per_s = 999}}).status().code(),
             absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(Ingress::Create(other, {.rtp = Rtp{.clock_rate = 0}}).status().code(),
             absl::StatusCode::kInvalidArgument);

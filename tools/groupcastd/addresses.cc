@@ -89,11 +89,6 @@ std::string ToString(const IpAddress& address) {
   return text.data();
 }
 
-bool IsMulticast(const IpAddress& address) {
-  if (address.IsIpv4()) return IN_MULTICAST(ntohl(address.Ipv4()));
-  return address.bytes[0] == 0xff;
-}
-
 bool IsBroadcast(const IpAddress& address) {
   return address.IsIpv4() && address.Ipv4() == INADDR_BROADCAST;
 }
@@ -133,7 +128,7 @@ std::optional<IpAddress> ReadHostAddress(const ConfigValue& value) {
     address = ParseIpv4(value.node.scalar);
     if (!address) address = ParseIpv6(value.node.scalar);
   }
-  if (!address || IsMulticast(*address) || IsBroadcast(*address) || address->IsUnspecified()) {
+  if (!address || address->IsMulticast() || IsBroadcast(*address) || address->IsUnspecified()) {
     value.Reject("is not an IPv4 or IPv6 address of a host");
     return std::nullopt;
   }
@@ -165,16 +160,6 @@ absl::StatusOr<SocketAddress> ToSocketAddress(const ConfiguredAddress& address, 
   std::memcpy(&made.bytes, &to, sizeof(to));
   made.length = sizeof(to);
   return made;
-}
-
-bool FromSocketAddress(const sockaddr_storage& from, IpAddress* address) {
-  if (from.ss_family == AF_INET) {
-    *address = IpAddress::FromIpv4(reinterpret_cast<const sockaddr_in&>(from).sin_addr.s_addr);
-    return true;
-  }
-  if (from.ss_family != AF_INET6) return false;
-  *address = IpAddress::FromIpv6(reinterpret_cast<const sockaddr_in6&>(from).sin6_addr);
-  return true;
 }
 
 }  // namespace groupcast

@@ -33,7 +33,6 @@ struct ConfiguredAddress {
 };
 
 std::string ToString(const IpAddress& address);
-bool IsMulticast(const IpAddress& address);
 bool IsBroadcast(const IpAddress& address);
 // 232.0.0.0/8 and ff3x::/32: joined with sources only (RFC 4607).
 bool IsSourceSpecific(const IpAddress& address);
@@ -54,7 +53,5 @@ struct SocketAddress {
   const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&bytes); }
 };
 absl::StatusOr<SocketAddress> ToSocketAddress(const ConfiguredAddress& address, int family);
-// As in a message of recvmsg(); false if it is of neither family.
-bool FromSocketAddress(const sockaddr_storage& from, IpAddress* address);
 
 }  // namespace groupcast

@@ -22,7 +22,7 @@ namespace {
 std::optional<ConfiguredAddress> ReadSource(const ConfigValue& value) {
   const auto address = ReadConfiguredAddress(value, true);
   if (!address) return std::nullopt;
-  if (IsMulticast(address->address) || IsBroadcast(address->address)) {
+  if (address->address.IsMulticast() || IsBroadcast(address->address)) {
     value.Reject("is no unicast address; datagrams are sent from an address of this host");
     return std::nullopt;
   }
@@ -33,10 +33,10 @@ std::optional<ConfiguredAddress> ReadMember(const ConfigValue& value) {
   const auto address = ReadConfiguredAddress(value, false);
   if (!address) return std::nullopt;
   const IpAddress& to = address->address;
-  if (IsMulticast(to) || IsBroadcast(to) || to.IsUnspecified()) {
+  if (to.IsMulticast() || IsBroadcast(to) || to.IsUnspecified()) {
     value.Reject(absl::StrCat("is ",
                               to.IsUnspecified() ? "no address of a host"
-                              : IsMulticast(to)  ? "a multicast address"
+                              : to.IsMulticast() ? "a multicast address"
                                                  : "the broadcast address",
                               "; a member is one host's unicast address and port"));
     return std::nullopt;
@@ -67,7 +67,7 @@ void CheckIngress(const ConfigNode& node, const RelayIngress& ingress, ConfigErr
   if (!ingress.address.given()) return;
   const IpAddress& address = ingress.address.address;
   const std::string quoted = absl::StrCat("'", ingress.address.ToString(), "' ");
-  if (!IsMulticast(address)) {
+  if (!address.IsMulticast()) {
     if (!ingress.interface.empty()) {
       errors.Add(node, "interface",
                  absl::StrCat(quoted, "is no multicast group: nothing is joined"));

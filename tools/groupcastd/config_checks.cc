@@ -45,7 +45,7 @@ bool HaveCommon(const std::vector<IpAddress>& a, const std::vector<IpAddress>& b
 bool Collide(const Bound& a, const Bound& b) {
   const IpAddress &one = a.address->address, &other = b.address->address;
   if (one.IsIpv4() != other.IsIpv4()) return a.IsDual() || b.IsDual();
-  if (one == other && IsMulticast(one)) {
+  if (one == other && one.IsMulticast()) {
     const std::string &here = a.ingress->interface, &there = b.ingress->interface;
     return (here.empty() || there.empty() || here == there) &&
            HaveCommon(a.ingress->from, b.ingress->from);

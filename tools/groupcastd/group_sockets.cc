@@ -102,7 +102,7 @@ absl::StatusOr<FileDescriptor> OpenIngress(const RelayConfig& config, const Rela
                                            const RelayIngress& ingress) {
   const ConfiguredAddress& at = ingress.address;
   const int family = at.address.IsIpv4() ? AF_INET : AF_INET6;
-  const bool multicast = IsMulticast(at.address);
+  const bool multicast = at.address.IsMulticast();
   absl::StatusOr<SocketAddress> address = ToSocketAddress(at, family);
   if (!address.ok()) {
     return Error(config, group, "ingress", at,

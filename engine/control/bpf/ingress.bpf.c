@@ -5,33 +5,16 @@
 // that none is lost and none comes twice:
 //   groupcast_take   on a port's packet socket: lets through what the engine takes
 //   groupcast_leave  on a claim's UDP socket: drops what the engine takes
-#include <linux/bpf.h>
-#include <linux/if_ether.h>
 #include <linux/if_packet.h>
-#include <linux/in.h>
-#include <linux/ip.h>
-#include <linux/ipv6.h>
-#include <linux/udp.h>
 
-#include <bpf/bpf_endian.h>
-#include <bpf/bpf_helpers.h>
+#include "engine/control/bpf/programs.h"
 
-#include "engine/control/bpf/ingress_maps.h"
-
-#define MOST_CLAIMS 8192
 #define MOST_PORTS 64
 #define MOST_EXPECTED 4096
 // A reassembly takes at most so long (net.ipv4.ipfrag_time; net.ipv6.ip6frag_time is 60 s).
 #define REASSEMBLY_NS (60ULL * 1000 * 1000 * 1000)
 // Segments follow their frame at once.
 #define SEGMENTS_NS (20ULL * 1000 * 1000)
-
-struct {
-  __uint(type, BPF_MAP_TYPE_HASH);
-  __uint(max_entries, MOST_CLAIMS);
-  __type(key, struct ingress_key);
-  __type(value, struct ingress_claim);
-} ingress_claims SEC(".maps");
 
 // By interface index: the largest IP packet that its port's receive buffers hold.
 struct {
@@ -79,8 +62,8 @@ static __always_inline int parse_ipv4(struct __sk_buff* skb, struct datagram* d)
   if (load(skb, d, 0, &ip, sizeof(ip)) != 0) return -1;
   if (ip.version != 4 || ip.ihl < 5 || ip.protocol != IPPROTO_UDP) return -1;
   __u16 fragment = bpf_ntohs(ip.frag_off);
-  if ((fragment & 0x1fff) != 0) return -1;
-  d->fragment = (fragment & 0x2000) != 0;
+  if ((fragment & IPV4_FRAGMENT_OFFSET) != 0) return -1;
+  d->fragment = (fragment & IPV4_MORE_FRAGMENTS) != 0;
   d->odd = ip.ihl != 5;
   d->headers_len = ip.ihl * 4;
   d->ip_len = bpf_ntohs(ip.tot_len);
@@ -88,13 +71,6 @@ static __always_inline int parse_ipv4(struct __sk_buff* skb, struct datagram* d)
   map_ipv4(ip.saddr, d->source);
   return 0;
 }
-
-struct fragment_header {
-  __u8 next;
-  __u8 reserved;
-  __be16 offset;
-  __be32 id;
-};
 
 static __always_inline int parse_ipv6(struct __sk_buff* skb, struct datagram* d) {
   struct ipv6hdr ip;
@@ -107,7 +83,7 @@ static __always_inline int parse_ipv6(struct __sk_buff* skb, struct datagram* d)
     if (load(skb, d, sizeof(ip), &part, sizeof(part)) != 0) {
       return -1;
     }
-    if ((bpf_ntohs(part.offset) & 0xfff8) != 0) return -1;
+    if ((bpf_ntohs(part.offset) & IPV6_FRAGMENT_OFFSET) != 0) return -1;
     d->fragment = 1;
     d->headers_len += sizeof(part);
     next = part.next;
@@ -210,15 +186,7 @@ int groupcast_take(struct __sk_buff* skb) {
     key.udp_sum = d.udp.check;
     expect(&key, 1, REASSEMBLY_NS);
   }
-  // One counter after the other: an index that is a variable wants CAP_PERFMON, too.
-  if (reason == 1 + INGRESS_LEFT_GSO) __sync_fetch_and_add(&claim->counts[INGRESS_LEFT_GSO], 1);
-  if (reason == 1 + INGRESS_LEFT_FRAGMENT) {
-    __sync_fetch_and_add(&claim->counts[INGRESS_LEFT_FRAGMENT], 1);
-  }
-  if (reason == 1 + INGRESS_LEFT_HEADER) {
-    __sync_fetch_and_add(&claim->counts[INGRESS_LEFT_HEADER], 1);
-  }
-  if (reason == 1 + INGRESS_LEFT_LONG) __sync_fetch_and_add(&claim->counts[INGRESS_LEFT_LONG], 1);
+  count_left(claim, reason - 1);
   return 0;
 }
 
@@ -240,5 +208,3 @@ int groupcast_leave(struct __sk_buff* skb) {
   __sync_fetch_and_add(&claim->counts[INGRESS_DROPPED], 1);
   return 0;
 }
-
-char _license[] SEC("license") = "Dual BSD/GPL";

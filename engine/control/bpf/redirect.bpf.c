@@ -4,23 +4,9 @@
 // The XDP program of a net_af_xdp port, on an interface that the kernel keeps using: whole UDP
 // datagrams to a claimed address go to the port's socket of their queue, everything else stays with
 // the kernel. So does a claimed datagram whose queue has no socket, or none any more.
-#include <linux/bpf.h>
-#include <linux/if_ether.h>
-#include <linux/in.h>
-#include <linux/ip.h>
-#include <linux/ipv6.h>
-#include <linux/udp.h>
+#include "engine/control/bpf/programs.h"
 
-#include <bpf/bpf_endian.h>
-#include <bpf/bpf_helpers.h>
-
-#include "engine/control/bpf/ingress_maps.h"
-
-#define MOST_CLAIMS 8192
 #define MOST_QUEUES 64
-#define IPV4_MORE_FRAGMENTS 0x2000
-#define IPV4_FRAGMENT_OFFSET 0x1fff
-#define IPV6_FRAGMENT_OFFSET 0xfff8
 
 // The driver puts its sockets here, by queue (rte_eth_af_xdp.c, 1269 and 1440).
 struct {
@@ -30,13 +16,6 @@ struct {
   __type(value, __u32);
 } xsks_map SEC(".maps");
 
-struct {
-  __uint(type, BPF_MAP_TYPE_HASH);
-  __uint(max_entries, MOST_CLAIMS);
-  __type(key, struct ingress_key);
-  __type(value, struct ingress_claim);
-} ingress_claims SEC(".maps");
-
 // The largest IP packet that the port's receive buffers hold: longer ones the socket would drop.
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
@@ -44,13 +23,6 @@ struct {
   __type(key, __u32);
   __type(value, __u32);
 } ingress_longest SEC(".maps");
-
-struct fragment_header {
-  __u8 next;
-  __u8 reserved;
-  __be16 offset;
-  __be32 id;
-};
 
 struct datagram {
   struct ingress_key to;
@@ -97,12 +69,8 @@ static __always_inline int parse_ipv6(const void* at, const void* end, struct da
   return 0;
 }
 
-// One counter after the other: an index that is a variable wants CAP_PERFMON, too.
 static __always_inline int leave(struct ingress_claim* claim, enum ingress_count reason) {
-  if (reason == INGRESS_LEFT_FRAGMENT)
-    __sync_fetch_and_add(&claim->counts[INGRESS_LEFT_FRAGMENT], 1);
-  if (reason == INGRESS_LEFT_HEADER) __sync_fetch_and_add(&claim->counts[INGRESS_LEFT_HEADER], 1);
-  if (reason == INGRESS_LEFT_LONG) __sync_fetch_and_add(&claim->counts[INGRESS_LEFT_LONG], 1);
+  count_left(claim, reason);
   return XDP_PASS;
 }
 
@@ -141,5 +109,3 @@ int groupcast_redirect(struct xdp_md* context) {
   if (longest == 0 || captured > *longest) return leave(claim, INGRESS_LEFT_LONG);
   return bpf_redirect_map(&xsks_map, context->rx_queue_index, XDP_PASS);
 }
-
-char _license[] SEC("license") = "Dual BSD/GPL";
