@@ -5,6 +5,7 @@
 #include <absl/strings/str_cat.h>
 #include <fcntl.h>
 #include <linux/sock_diag.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -26,6 +27,7 @@ namespace {
 
 constexpr double kLeastRate = 1000, kMostRate = 1e12;  // bits per second
 constexpr int64_t kStopNs = 1'000'000'000;
+constexpr int64_t kForwardedNs = 1'000'000'000;
 constexpr int64_t kLeftForNs = 1'000'000'000;  // after the last: looked at often
 
 uint64_t RandomBits() {
@@ -212,7 +214,10 @@ absl::Status Ingress::State::Add(int sd, absl::Span<const in6_addr> sources) {
   sockets_.push_back(socket);
   const EngineUse use(EngineUse::Need::kEngineOnly);
   const bool follows = !released_ && use.engine() != nullptr && use.engine()->instance() == engine_;
-  if (follows && flow_ != nullptr) Claim(use, socket);
+  if (follows && flow_ != nullptr) {
+    take_over_ns_ = MonotonicNs() + kForwardedNs;
+    TakeOver(use);
+  }
   return absl::OkStatus();
 }
 
@@ -226,12 +231,27 @@ IngressFlow::Options Ingress::State::FlowOptions() const {
   return made;
 }
 
-void Ingress::State::Claim(const EngineUse& use, const Socket& socket) {
-  absl::Status status = CanBeClaimed(socket.fd, *use.engine());
-  if (status.ok()) status = use.engine()->ingress().Claim(flow_, socket.wanted);
+// Whether nothing that it received waits, or is just being sent: what the engine takes would
+// overtake it.
+bool Ingress::State::Forwarded(const Socket& socket) const {
+  pollfd received{socket.fd, POLLIN, 0};
+  return poll(&received, 1, 0) == 0 && !forwards_.load();
+}
+
+void Ingress::State::TakeOver(const EngineUse& use) {
+  const bool late = MonotonicNs() >= take_over_ns_;
+  for (Socket& socket : sockets_) {
+    if (!socket.taken_over && (late || Forwarded(socket))) Claim(use, &socket);
+  }
+}
+
+void Ingress::State::Claim(const EngineUse& use, Socket* socket) {
+  socket->taken_over = true;
+  absl::Status status = CanBeClaimed(socket->fd, *use.engine());
+  if (status.ok()) status = use.engine()->ingress().Claim(flow_, socket->wanted);
   if (status.ok() || told_) return;
   told_ = true;
-  LogNotice(absl::StrCat("what comes to UDP port ", rte_be_to_cpu_16(socket.wanted.udp_port),
+  LogNotice(absl::StrCat("what comes to UDP port ", rte_be_to_cpu_16(socket->wanted.udp_port),
                          " is relayed by its socket: ", status.message()));
 }
 
@@ -245,7 +265,10 @@ void Ingress::State::Follow(const EngineUse& use) {
   RunningEngine* engine = use.engine();
   const bool stopping = engine == nullptr || engine->stopping();
   const uint32_t instance = stopping ? 0 : engine->instance();
-  if (instance == engine_) return;
+  if (instance == engine_) {
+    if (flow_ != nullptr) TakeOver(use);
+    return;
+  }
   // What an engine that stops still sends needs its members.
   if (flow_ != nullptr && flow_->in_use()) return;
   if (instance == 0) {
@@ -263,7 +286,9 @@ void Ingress::State::Follow(const EngineUse& use) {
   flow_ = std::move(flow);
   engine_ = instance;
   told_ = false;
-  for (const Socket& socket : sockets_) Claim(use, socket);
+  take_over_ns_ = MonotonicNs() + kForwardedNs;
+  for (Socket& socket : sockets_) socket.taken_over = false;
+  TakeOver(use);
 }
 
 void Ingress::State::Attend() try {

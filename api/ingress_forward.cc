@@ -215,6 +215,12 @@ void Ingress::State::SendLeft(LeftDatagram* left, std::vector<MemberError>* erro
 size_t Ingress::State::ForwardSocket(const Socket& socket, size_t most,
                                      std::vector<MemberError>* errors) {
   static thread_local Batch batch;
+  struct Forwards {
+    explicit Forwards(std::atomic<bool>* flag) : flag_(flag) { flag_->store(true); }
+    ~Forwards() { flag_->store(false); }
+    std::atomic<bool>* const flag_;
+  };
+  const Forwards forwards(&forwards_);
   size_t done = 0;
   while (done < most) {
     const size_t wanted = std::min(kBatch, most - done);

@@ -47,6 +47,7 @@ class Ingress::State {
   struct Socket {
     int fd;
     IngressClaims::Wanted wanted;
+    bool taken_over = false;  // by the engine, or it can't be
   };
 
   State(std::shared_ptr<Group::State> group, const IngressOptions& options);
@@ -54,7 +55,9 @@ class Ingress::State {
   // ingress.cc; mutex_ is held.
   IngressFlow::Options FlowOptions() const;
   void Follow(const EngineUse& use);
-  void Claim(const EngineUse& use, const Socket& socket);
+  void TakeOver(const EngineUse& use);
+  bool Forwarded(const Socket& socket) const;
+  void Claim(const EngineUse& use, Socket* socket);
   void LeaveFlow();
   void FoldFlowsBefore();
   bool sending() const;
@@ -79,13 +82,16 @@ class Ingress::State {
   mutable std::mutex mutex_;  // guards these
   std::vector<Socket> sockets_;
   std::shared_ptr<IngressFlow> flow_;
-  uint32_t engine_ = 0;  // RunningEngine::instance() that it is of; 0: none
+  uint32_t engine_ = 0;       // RunningEngine::instance() that it is of; 0: none
+  int64_t take_over_ns_ = 0;  // when its sockets are, whatever waits there
   bool released_ = false;
   bool stopped_ = false;
   uint64_t kernel_dropped_before_ = 0;  // of flows that are no more
   bool told_ = false;                   // that the engine can't take it
   // Of earlier engines: the lcores are through with them, but for what is left to forward.
   std::vector<std::shared_ptr<IngressFlow>> flows_before_;
+
+  std::atomic<bool> forwards_{false};  // what came to a socket
 
   // Forward(), one at a time.
   RtpStream rtp_stream_;

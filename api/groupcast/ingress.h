@@ -92,7 +92,9 @@ class GROUPCAST_API Ingress {
   // is bound to one (SO_BINDTOIFINDEX), and from `sources` only unless that is empty. The Ingress
   // keeps a descriptor of its own; nobody else should read from the socket, nor set a filter on it
   // (SO_ATTACH_FILTER). Where the engine takes its datagrams, Linux counts them as InErrors of UDP.
-  // Packet filters (nftables' input hook) don't see those. The engine needs CAP_BPF for it on
+  // Packet filters (nftables' input hook) don't see those. It begins when what the socket had
+  // received before is forwarded, so that nothing is overtaken, or a second later. The engine needs
+  // CAP_BPF for it on
   // net_af_packet and net_af_xdp; without, this is said once in the log, and all come to the
   // socket.
   //   kInvalidArgument    `sd` is not open, not UDP, not bound, or connected.

@@ -53,6 +53,11 @@ IngressClaims::~IngressClaims() { Stop(); }
 std::shared_ptr<IngressFlow> IngressClaims::Open(const IngressFlow::Options& options) {
   IngressFlow::Options own = options;
   own.pace.burst_bytes = std::max(own.pace.burst_bytes, options_.longest_frame);
+  {
+    // What takes time, before the first claim is made. That says what is wrong.
+    const std::lock_guard lock(mutex_);
+    if (!stopped_) LoadPrograms().IgnoreError();
+  }
   return std::make_shared<IngressFlow>(own, options_.engine_ports, options_.tsc_hz);
 }
 
@@ -100,6 +105,7 @@ absl::Status IngressClaims::LoadPrograms() {
     }
   }
   programs_ = *std::move(programs);
+  EmptyRings();
   return absl::OkStatus();
 }
 
@@ -159,7 +165,6 @@ absl::Status IngressClaims::Publish(std::list<Claimed> gone) {
     waits = true;
   }
   if (waits) AwaitLastFrames();
-  if (current_ == nullptr || current_->claims.empty()) EmptyRings();
   table_.store(made->claims.empty() ? nullptr : &made->table, std::memory_order_release);
   retired_.push_back({std::move(current_), std::move(gone), options_.readers->Replaced()});
   current_ = std::move(made);
@@ -206,7 +211,7 @@ void IngressClaims::AwaitLastFrames() const {
 void IngressClaims::EmptyRings() {
   const bool all = std::ranges::all_of(
       options_.ports, [](const Port& port) { return !port.packet_sockets.empty(); });
-  if (!all || programs_ == nullptr) return;
+  if (!all) return;
   auto empty = std::make_unique<Made>();
   empty->table.claims = CreateHash(0);
   if (empty->table.claims == nullptr) return;
