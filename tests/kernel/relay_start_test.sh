@@ -20,7 +20,7 @@ members=100
   echo ']}]'
 } >"$dir/relay.yaml"
 
-on_rx "$send" --recipients 10.99.0.1:5004 --count 1000000 --payload 1000 --rate 1000 \
+on_rx "$send" --recipients 10.99.0.1:5004 --count 1000000 --payload 1000 --rate 300 \
   --end-markers 0 >"$dir/send" 2>&1 &
 sender=$!
 sleep 0.3
@@ -34,7 +34,7 @@ for round in first second; do
   # One datagram may be on its way from the socket when the engine has the next.
   (($(number "$dir/$round.log" '^groupcast-sink: summary' reordered) <= 2 * members)) ||
     fail "the $round start: order" "$dir/$round.log"
-  (($(number "$dir/relay.out" '^groupcastd: stats' engine_packets) > 1000 * members)) ||
+  (($(number "$dir/relay.out" '^groupcastd: stats' engine_packets) > 300 * members)) ||
     fail "the $round start: the engine did not take over" "$dir/relay.out"
 done
 pkill -TERM -P $sender
