@@ -124,13 +124,24 @@ holds "two ports" 'wire == "net_null,net_null"' 'packets == groupcasts * recipie
   'abs(ports[0]["packets"] - ports[1]["packets"]) <= 30'
 
 # A prompt from a script: its runs, and what `set` changes.
-script() { timeout 60 "$perf" "${null[@]}" -- -i --recipients 10 --json out.json "$@" >out 2>err; }
+script() {
+  timeout 60 "$perf" "${null[@]}" -- -i --recipients 10 --json out.json "$@" >out 2>err
+}
+# "N": until statistics of a run have come N times.
+await_statistics() {
+  local i
+  for ((i = 0; i < 200; i++)); do
+    (($(grep -cs 'NIC statistics' out) >= $1)) && return
+    sleep 0.05
+  done
+}
+: >out
 { printf 'help\nset payload 100\nset recipients 50\nset mode group\nset strategy copy\nstart\n'
-  sleep 0.6
+  await_statistics 1
   printf 'show port stats all\nshow fwd stats all\nclear fwd stats all\nstop\nshow config fwd\n'
-  printf 'set mode sendgroup\nset strategy chain\nstart\n'
-  sleep 0.6
-  printf 'clear port stats all\nquit\nstart\n'; } | script || fail "a script: exit status $?" out err
+  printf 'set mode sendgroup\nset strategy chain\nclear port stats all\nstart\n'
+  await_statistics "$(($(grep -c 'NIC statistics' out) + 3))"
+  printf 'quit\nstart\n'; } | script --stats-period 0.1 || fail "a script: exit status $?" out err
 says "a script" out 'NIC statistics for port 0' 'Forward statistics for port 0' \
   'groupcast group: wire=net_null' 'groupcast sendgroup: wire=net_null' \
   'recipients=50 payload=100' 'strategy=chain'
@@ -180,13 +191,13 @@ a UDP datagram has at most 65507|--vdev net_null0 -- --mtu 65389 --payload 65507
 --payload|--vdev net_null0 -- --payload -1
 --seconds|--vdev net_null0 -- --seconds nan
 --txd|--vdev net_null0 -- --txd 1000000
-tx_descriptors: 100 is not a power of two|--vdev net_null0 --no-huge -- --txd 100
+100 is not a power of two|--vdev net_null0 --no-huge -- --txd 100
 --latency: is for the modes|--vdev net_null0 -- --latency --mode async
 use --producers 1|--vdev net_null0 -- --latency --producers 2
 are not all unicast addresses|--vdev net_null0 -- --tx-ip 10.0.0.1,223.255.255.255 --recipients 2
 'nowhere' is not an IPv4 address|--vdev net_null0 -- --tx-ip nowhere,10.0.0.1
 --tx-udp: '0' is not a UDP port|--vdev net_null0 -- --tx-udp 9,0
-eth_peer|--vdev net_null0 --no-huge -- --eth-peer 1
+--eth-peer: 1 is not the MAC|--vdev net_null0 --no-huge -- --eth-peer 1
 --json /: can't be written|--vdev net_null0 -- --json /
 --json none/out.json: can't be written: |--vdev net_null0 -- --json none/out.json
 --config|-- --config none.yaml --nb-cores 2

@@ -54,5 +54,5 @@ assert r['packets'] + sum(r['errors'][0].values()) == 100 * r['groupcasts'], r
 assert r['seconds'] > 0.9 and r['errors'][0].keys() <= {'ENETUNREACH', 'ENETDOWN', 'EHOSTUNREACH',
                                                        'ENODEV', 'ENXIO'}, r
 PYTHON
-grep -q 'datagrams not sent: ENETUNREACH' out || fail "errors by errno" out
+grep -q 'datagrams not sent: EN' out || fail "errors by errno" out
 finish
