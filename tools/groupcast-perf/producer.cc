@@ -96,10 +96,10 @@ void Producer::Send(Tally* tally) {
   const uint64_t called = rte_rdtsc();
   source_->Send(tally);
   uint64_t first = 0, last = 0;
+  if (tally == nullptr || !options_.stamps->Read(&first, &last)) return;
   // The TSCs of two CPUs may differ by a little.
-  if (tally == nullptr || !options_.stamps->Read(&first, &last) || first < called) return;
-  latencies_->first.Add(first - called);
-  latencies_->last.Add(last - called);
+  latencies_->first.Add(std::max(first, called) - called);
+  latencies_->last.Add(std::max(last, called) - called);
   latencies_->spread.Add(last - first);
 }
 
