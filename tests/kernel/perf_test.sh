@@ -160,6 +160,30 @@ says "a script with errors" out "'stat': command not found" '70000' \
   "'set strategy clone': bad arguments" "'show port': bad arguments" '--mtu 1500' \
   'Packet forwarding not started'
 
+# On a terminal: completion by the tabulator, and Ctrl-D.
+timeout 60 python3 - "$perf" "${null[@]}" -- -i --recipients 10 <<'PYTHON' ||
+import os, pty, sys
+pid, terminal = pty.fork()
+if pid == 0: os.execv(sys.argv[1], sys.argv[1:])
+read = b''
+def expect(text):
+    global read
+    while text not in read: read += os.read(terminal, 4096)
+    read = read[read.index(text) + len(text):]
+for typed, text in [(b'', b'groupcast-perf> '), (b'set st\t', b'strategy '), (b'chain\n', b'> '),
+                    (b'sh\tconf\tf\t\n', b'strategy=chain'), (b'bogus\n', b'Command not found'),
+                    (b'start\n', b'groupcast sendgroup')]:
+    os.write(terminal, typed)
+    expect(text)
+os.write(terminal, b'\x04')
+expect(b'Accumulated forward statistics')
+try:
+    while os.read(terminal, 4096): pass
+except OSError: pass
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+PYTHON
+  fail "a terminal: exit status $?"
+
 # A signal ends it with what there is.
 "$perf" "${null[@]}" -- --json out.json --stats-period 0.1 >out 2>err &
 wait_for_line out 'NIC statistics'
