@@ -232,6 +232,12 @@ none.yaml: cannot be read|-- --config none.yaml
 the file says what EAL arguments would|--vdev net_null0 -- --config none.yaml
 ROWS
 
+for mode in sendgroup group; do
+  run "too little memory for so many, $mode" 2 --vdev net_null0 --no-huge -m 48 -- --producers 24 \
+    --recipients 10 --mode $mode
+  says "too little memory for so many, $mode" err 'not enough memory for 24 producers'
+done
+
 "$perf" --help >out 2>err || fail "--help: exit status $?" out err
 says "--help" out '[EAL arguments] --' '--vdev DEVICE' 'latency_ns' '--stats-period'
 python3 - <<'PYTHON' || fail "a field that --help does not document" out

@@ -41,6 +41,9 @@ assert arrived >= r['packets'] and arrived % 100 == 0, arrived
 assert r['latency_ns']['groupcasts'] == r['groupcasts'], r
 PYTHON
 
+timeout 60 "$perf" "${arguments[@]}" --payload 1473 >out 2>err
+[[ $? == 2 ]] && grep -q 'kernel_mtu' err || fail "datagrams above the MTU" out err
+
 timeout 60 "$perf" "${arguments[@]}" --seconds 1 --rate 2000 --stats-period 0.1 >out 2>err &
 wait_for_line out 'NIC statistics'
 ip link delete v0
