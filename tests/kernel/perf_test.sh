@@ -5,7 +5,7 @@
 # perf_test.sh GROUPCAST_PERF [light]
 #
 # groupcast-perf on ports without a kernel interface: what it counts, what it sends, its prompt, and
-# what it says to bad input. "light": the modes only, for sanitizers.
+# what it says to bad input. "light": modes and rings only, for sanitizers.
 . "$(dirname "$0")/_init.sh"
 perf=$(realpath "$1")
 light=${2:-}
@@ -47,7 +47,7 @@ says() {
 }
 
 whole=('wire == "net_null"' 'groupcasts > 0' 'packets == groupcasts * recipients' 'dropped == 0'
-  'kernel_packets == 0' 'errors == [{}] * producers' '0.09 < seconds < 5'
+  'kernel_packets == 0' 'errors == [{}] * producers' '0.09 < seconds < 30'
   'abs(packets_per_second * seconds / packets - 1) < 1e-6'
   'abs(ns_per_packet * packets / seconds / 1e9 - 1) < 1e-6'
   'abs(cycles_per_packet / ns_per_packet * 1e9 / tsc_hz - 1) < 1e-6'
@@ -75,18 +75,19 @@ holds "latency" "${whole[@]}" 'latency_ns["groupcasts"] == groupcasts' \
        (latency_ns[k] for k in ("first", "last", "spread")))' \
   '0 < latency_ns["first"]["p50"] < latency_ns["last"]["p50"]' \
   'latency_ns["spread"]["p50"] < latency_ns["last"]["p50"]'
+# What a ring emits is checked by the tool itself.
+run "net_ring" 0 --vdev net_ring0 --no-huge -- "${short[@]}" --recipients 100 --prepend 5 --append 8
+holds "net_ring" 'wire == "net_ring"' 'packets == groupcasts * recipients' 'dropped == 0' \
+  'ring_consumer["packets"] >= packets' 'ring_consumer["checked"] > 0' 'ring_consumer["wrong"] == 0'
 if [[ $light == light ]]; then
   finish
   exit
 fi
 
-# What a ring emits is checked by the tool itself, what goes to a file by other code than ours.
-run "net_ring" 0 --vdev net_ring0 --no-huge -- "${short[@]}" --recipients 100 --prepend 5 --append 8
-holds "net_ring" 'wire == "net_ring"' 'packets == groupcasts * recipients' 'dropped == 0' \
-  'ring_consumer["packets"] >= packets' 'ring_consumer["checked"] > 0' 'ring_consumer["wrong"] == 0'
+# By other code than ours:
 run "net_pcap" 0 --vdev net_pcap0,tx_pcap=frames.pcap --no-huge -- "${short[@]}" --recipients 20 \
   --tx-ip 192.0.2.1,198.18.0.250 --tx-udp 4000,5000 --prepend 7 --payload 301 --append 6 --rate 100
-holds "net_pcap" 'wire == "net_pcap"' 'packets == groupcasts * recipients' 'packets >= 60'
+holds "net_pcap" 'wire == "net_pcap"' 'packets == groupcasts * recipients' 'packets >= 20'
 python3 - <<'PYTHON' || fail "frames of net_pcap"
 import collections, ipaddress, json, struct
 raw = open('frames.pcap', 'rb').read()
@@ -152,7 +153,7 @@ says "a script" out 'NIC statistics for port 0' 'Forward statistics for port 0' 
 holds "a script" 'mode == "sendgroup"' 'strategy == "chain"' 'packets == groupcasts * 50' \
   'groupcasts > 0' 'counters["copied"] == 0'
 printf 'start' | script --seconds 0.1 || fail "a script that ends with start: exit status $?" out err
-holds "a script that ends with start" 'groupcasts > 0' '0.09 < seconds < 5'
+holds "a script that ends with start" 'groupcasts > 0' '0.09 < seconds < 30'
 script </dev/null || fail "an empty script: exit status $?" out err
 printf 'stat\nset payload 70000\nset strategy clone\nshow port\nset payload 60000\nstop\n' | script
 [[ $? == 2 ]] || fail "a script with errors: exit status" out err
