@@ -167,10 +167,11 @@ holds "a script" 'mode == "sendgroup"' 'strategy == "chain"' 'packets == groupca
 printf 'start' | script --seconds 0.1 || fail "a script that ends with start: exit status $?" out err
 holds "a script that ends with start" 'groupcasts > 0' '0.09 < seconds < 30'
 script </dev/null || fail "an empty script: exit status $?" out err
-printf 'stat\nset payload 70000\nset strategy clone\nshow port\nset payload 60000\nstop\n' | script
+printf 'stat\nset payload 70000\nset strategy clone\nset mode fast\nshow port\nset payload 60000\nstop\n' | script
 [[ $? == 2 ]] || fail "a script with errors: exit status" out err
 says "a script with errors" out "'stat': command not found" '70000' \
-  "'set strategy clone': bad arguments" "'show port': bad arguments" '--mtu 1500' \
+  '--strategy clone: is not in this program' \
+  "'set mode fast': bad arguments" "'show port': bad arguments" '--mtu 1500' \
   'Packet forwarding not started'
 
 # On a terminal: completion by the tabulator, and Ctrl-D.
