@@ -26,12 +26,14 @@ def _cpu_model():
 
 def _build():
     try:
-        with open('build/meson-info/intro-compilers.json', encoding='utf-8') as file:
-            compiler = json.load(file)['host']['cpp']
+        with open('build/compile_commands.json', encoding='utf-8') as file:
+            words = json.load(file)[0]['command'].split()
         with open('build/meson-info/intro-buildoptions.json', encoding='utf-8') as file:
             options = {option['name']: option['value'] for option in json.load(file)}
-        return f'{compiler["id"]} {compiler["version"]}, buildtype {options["buildtype"]}'
-    except (OSError, KeyError, ValueError):
+        compiler = words[1] if words[0] == 'ccache' else words[0]
+        return f'{_output(compiler, "--version").splitlines()[0]}, ' \
+               f'buildtype {options["buildtype"]}'
+    except (OSError, LookupError, ValueError):
         return 'unknown'
 
 

@@ -15,10 +15,12 @@ from contenders import Load, RunError, Wire, contenders
 
 def pairs(ours, peers, turn):
     """Lists of neighbours in time: a peer's run between two of ours, so that each ratio is of two
-    runs next to each other. Every other round goes the other way round."""
+    runs next to each other. Every other round goes the other way round. What sends by a driver is
+    compared with ours on that driver."""
     for peer in peers:
-        for i in range(0, len(ours), 2):
-            runs = [ours[i], peer, *ours[i + 1:i + 2]]
+        alike = [own for own in ours if peer.driver in ('kernel', own.driver)]
+        for i in range(0, len(alike), 2):
+            runs = [alike[i], peer, *alike[i + 1:i + 2]]
             yield runs if turn % 2 == 0 else runs[::-1]
 
 
