@@ -90,17 +90,19 @@ class Wire:
         return int(re.search(r'packets (\d+)', rules).group(1))
 
     def run(self, contender, load):
-        """The result of one run. Raises RunError."""
+        """The result of one run. `arrived`, in it, also counts what is sent to warm up. Raises
+        RunError."""
         arrived = self.arrived()
         with tempfile.TemporaryDirectory() as folder:
             if self.name == 'vhost':
                 with _Consumer(folder, self.other_cpu, load) as consumer:
                     result = self._run(contender, load, folder, consumer.socket_path)
                 result['consumer'] = consumer.account
+                result['arrived'] = consumer.account['packets']
             else:
                 result = self._run(contender, load, folder, None)
         if arrived is not None:
-            result['arrived'] = self.arrived() - arrived  # what is sent to warm up is in it
+            result['arrived'] = self.arrived() - arrived
         return result
 
     def _run(self, contender, load, folder, socket_path):
