@@ -26,14 +26,14 @@ def pairs(ours, peers, turn):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    for name in ('--wire', '--modes', '--peers', '--output'):
+    for name in ('--wire', '--build', '--modes', '--peers', '--output'):
         parser.add_argument(name, required=True)
     for name in ('--rounds', '--recipients', '--payload', '--prepend', '--send-cpu', '--other-cpu'):
         parser.add_argument(name, required=True, type=int)
     parser.add_argument('--seconds', required=True, type=float)
     options = parser.parse_args()
     load = Load(options.recipients, options.payload, options.prepend, options.seconds)
-    wire = Wire(options.wire, options.send_cpu, options.other_cpu)
+    wire = Wire(options.wire, options.build, options.send_cpu, options.other_cpu)
     ours, peers = contenders(options.wire, options.modes.split(','), options.peers.split(','))
     missing, failed, pair = set(), set(), 0
     with open(options.output, 'a', encoding='utf-8') as output:
