@@ -129,7 +129,8 @@ class Wire:
         # On vhost the other CPU is the software NIC's: caller and lcore share one.
         cpus = [self.send_cpu] if self.name == 'vhost' else [self.send_cpu, self.other_cpu]
         command = ['taskset', '--cpu-list', ','.join(map(str, cpus)),
-                   os.path.join(self.build, PERF), '--vdev', self._vdev(contender.driver, socket_path), '--no-huge',
+                   os.path.join(self.build, PERF),
+                   '--vdev', self._vdev(contender.driver, socket_path), '--no-huge',
                    '-l', str(self.send_cpu), '--', '--mode', contender.way,
                    '--recipients', str(load.recipients), *_lengths(load),
                    '--tx-ip', f'10.99.0.1,{FIRST_RECIPIENT}', '--tx-udp', f'0,{UDP_PORT}',
