@@ -45,13 +45,14 @@ def command(vdev, cpu, payload, prepend, segments, eth_peer):
     first = HEADERS + prepend
     lengths = lengths_of(payload, prepend, segments)
     # Its output is a pipe, and is to come line by line all the same.
-    return ['stdbuf', '--output=L', 'dpdk-testpmd', f'--lcores=0@{cpu},1@{cpu}', '--no-huge', '-m', '512', '--no-pci',
-            '--no-telemetry', '--no-shconf', f'--file-prefix=testpmd-{os.getpid()}',
+    return ['stdbuf', '--output=L', 'dpdk-testpmd', f'--lcores=0@{cpu},1@{cpu}', '--no-huge',
+            '-m', '512', '--no-pci', '--no-telemetry', '--no-shconf', f'--file-prefix=testpmd-{os.getpid()}',
             f'--vdev={vdev}', '--log-level=lib.eal:error', '--', '--interactive',
             # Before the lengths, which are checked against it.
-            f'--mbuf-size={HEADROOM + ring_frame(first + payload)}', f'--txpkts={lengths}',
-            '--forward-mode=txonly', '--nb-cores=1', '--txd=1024', '--rxd=1024',
-            f'--total-num-mbufs={MBUFS}', '--no-flush-rx', f'--tx-ip={ADDRESSES}', f'--eth-peer=0,{eth_peer}']
+            f'--mbuf-size={HEADROOM + ring_frame(first + payload)}',
+            f'--txpkts={lengths}', '--forward-mode=txonly', '--nb-cores=1',
+            '--txd=1024', '--rxd=1024', f'--total-num-mbufs={MBUFS}', '--no-flush-rx',
+            f'--tx-ip={ADDRESSES}', f'--eth-peer=0,{eth_peer}']
 
 
 class Testpmd:
