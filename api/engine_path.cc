@@ -97,22 +97,13 @@ size_t EnginePath::Send() {
     for (uint32_t i = 0; i < recipients; i++) Fail(i, EAGAIN);
     return 0;
   }
-  std::array<Recipient, kResolveBatch> batch;
-  for (uint32_t next = 0; next < recipients;) {
-    size_t n = 0;
-    for (; next < recipients && n < batch.size(); next++) {
-      Destination& to = batch[n].to;
-      if (!DestinationOf(next, &to)) {
-        // An AF_INET6 socket's options can change that.
-        ToKernel(next, Counter::kKernelDestination, socket_.six);
-      } else if (IsTooLarge(buf_.Prepend(next), buf_.shared(), buf_.Append(next),
-                            to.address.IsIpv4() ? kLargestIpv4Datagram : kLargestIpv6Datagram)) {
-        ToKernel(next, Counter::kKernelMtu, true);
-      } else {
-        batch[n++].index = next;
-      }
-    }
-    Resolve({batch.data(), n});
+  known_ = buffers_.known.Begin(use_, socket_, recnum_);
+  if (known_ != nullptr) now_s_ = CoarseSeconds();
+  for (uint32_t first = 0; first < recipients; first += kResolveBatch) {
+    const uint32_t end = std::min<uint32_t>(first + kResolveBatch, recipients);
+    KnownChunk* chunk =
+        known_ != nullptr ? known_->Find(buf_, first, end - first, now_s_) : nullptr;
+    if (chunk == nullptr || !SendKnown(chunk, first)) SendWindow(first, end);
   }
   Flush();
   if (!buffers_.unresolved.empty()) AwaitNextHops();
@@ -122,6 +113,31 @@ size_t EnginePath::Send() {
     }
   }
   return engine_recipients_ - failed_;
+}
+
+// Recipients [first, end) of the call.
+void EnginePath::SendWindow(uint32_t first, uint32_t end) {
+  std::array<Recipient, kResolveBatch> batch;
+  size_t n = 0;
+  for (uint32_t index = first; index < end; index++) {
+    Destination& to = batch[n].to;
+    if (!DestinationOf(index, &to)) {
+      // An AF_INET6 socket's options can change that.
+      ToKernel(index, Counter::kKernelDestination, socket_.six);
+    } else if (IsTooLarge(buf_.Prepend(index), buf_.shared(), buf_.Append(index),
+                          to.address.IsIpv4() ? kLargestIpv4Datagram : kLargestIpv6Datagram)) {
+      ToKernel(index, Counter::kKernelMtu, true);
+    } else {
+      batch[n++].index = index;
+    }
+  }
+  // With one port and lcore the window's lines are those that were staged last.
+  const bool alone = known_ != nullptr && buffers_.staged[0].n == 0;
+  const size_t before = staged_so_far_;
+  Resolve({batch.data(), n});
+  if (alone && n == end - first && staged_so_far_ - before == n) {
+    known_->Learn(buf_, first, n, buffers_.staged[0].lines.data(), now_s_);
+  }
 }
 
 // Answers for one batch; what is known and usable is staged for its lcore.

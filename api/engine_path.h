@@ -10,6 +10,7 @@
 
 #include "api/call_requests.h"
 #include "api/caller_buffer.h"
+#include "api/known_recipients.h"
 #include "api/seat.h"
 #include "api/udp_socket.h"
 
@@ -55,10 +56,13 @@ class EnginePath {
     std::vector<uint32_t> kernel;
     // For the kernel as well, but earlier datagrams to these may have gone by the engine.
     std::vector<uint32_t> switched;
+    KnownRecipients known;
     ~Buffers();
   };
   static Buffers& ThreadBuffers();
 
+  void SendWindow(uint32_t first, uint32_t end);
+  bool SendKnown(KnownChunk* chunk, uint32_t first);
   void Resolve(std::span<const Recipient> recipients);
   void Place(const Recipient& recipient, const Route& route);
   void Stage(const Recipient& recipient, const Route& route);
@@ -67,7 +71,12 @@ class EnginePath {
   // Of `n` staged ones from `first` on.
   Request* Build(uint16_t port, size_t lcore, const Staged& staged, size_t first, size_t n,
                  size_t private_len);
+  // What differs between requests with lines of their own and those with known ones.
+  Request* BuildFor(uint16_t port, size_t lcore, const Channel::Shape& shape);
+  bool Finish(Request* request, size_t lcore, size_t private_len);
   void PutPrivateParts(Request* request, uint32_t payload_len);
+  // These end with EAGAIN, or by the kernel where the engine stops.
+  void NoRoomFor(std::span<const uint32_t> indices);
   void AwaitNextHops();
   int64_t StillWaiting(std::vector<Recipient>* waiting, int64_t now_ns, int64_t resolve_wait_ns);
   // `engine_before`: earlier datagrams to it may have gone by the engine.
@@ -87,6 +96,9 @@ class EnginePath {
   int* gerrno_;
   Buffers& buffers_;
   CallRequests requests_;
+  KnownRecipients::Call* known_ = nullptr;
+  uint32_t now_s_ = 0;        // with known_
+  size_t staged_so_far_ = 0;  // recipients
   size_t engine_recipients_ = 0;
   size_t failed_ = 0;
 };

@@ -27,6 +27,7 @@ void EnginePath::Stage(const Recipient& recipient, const Route& route) {
   Staged& staged = buffers_.staged[route.port * engine.lcores() + lcore];
   WriteLine(socket_, to, route, &staged.lines[staged.n]);
   staged.indices[staged.n++] = recipient.index;
+  staged_so_far_++;
   if (staged.n == kMaxRecipients) Post(route.port, lcore, &staged);
 }
 
@@ -51,13 +52,7 @@ void EnginePath::Post(uint16_t port, size_t lcore, Staged* staged) {
       private_len += len;
     }
     if (Build(port, lcore, *staged, first, n, private_len) == nullptr) {
-      for (; first < staged->n; first++) {
-        if (use_.engine()->stopping()) {
-          ToKernel(staged->indices[first], Counter::kKernelStopped, true);
-        } else {
-          Fail(staged->indices[first], EAGAIN);
-        }
-      }
+      NoRoomFor({&staged->indices[first], staged->n - first});
       break;
     }
     engine_recipients_ += n;
@@ -67,27 +62,91 @@ void EnginePath::Post(uint16_t port, size_t lcore, Staged* staged) {
 }
 
 // Waits for room as the socket allows; null when there is none.
-Request* EnginePath::Build(uint16_t port, size_t lcore, const Staged& staged, size_t first,
-                           size_t n, size_t private_len) {
+Request* EnginePath::BuildFor(uint16_t port, size_t lcore, const Channel::Shape& shape) {
   const iovec& shared = buf_.shared();
   const auto payload_len = static_cast<uint32_t>(shared.iov_len);
   const PayloadSegment payload = {static_cast<const uint8_t*>(shared.iov_base), 0, payload_len};
-  const auto gather = [this](Request* done) { Gather(*done); };
-  const CallRequests::Room room = requests_.Allocate(port, lcore, ShapeOf(n, private_len),
-                                                     {&payload, 1}, payload_len > 0, gather);
-  Request* request = room.request;
-  if (request == nullptr) return nullptr;
-  if (room.copy != nullptr) requests_.UseCopy(port, room);
-  std::copy_n(&staged.lines[first], n, request->own_lines);
-  std::copy_n(&staged.indices[first], n, request->indices);
+  const CallRequests::Room room = requests_.Allocate(
+      port, lcore, shape, {&payload, 1}, payload_len > 0, [this](Request* done) { Gather(*done); });
+  if (room.request != nullptr && room.copy != nullptr) requests_.UseCopy(port, room);
+  return room.request;
+}
+
+// False: no room.
+bool EnginePath::Finish(Request* request, size_t lcore, size_t private_len) {
+  const size_t n = request->nb_recipients;
   request->hop_limit = buf_.hop_limit();
-  request->bytes = uint64_t{payload_len} * n + private_len;
-  for (size_t i = 0; i < n; i++) request->bytes += IpUdpLen(staged.lines[first + i]);
-  if (private_len > 0) PutPrivateParts(request, payload_len);
+  request->bytes = uint64_t{request->payload_len} * n + private_len;
+  for (size_t i = 0; i < n; i++) request->bytes += IpUdpLen(request->lines[i]);
+  if (private_len > 0) PutPrivateParts(request, request->payload_len);
   if (gerrno_ != nullptr) {
     for (size_t i = 0; i < n; i++) gerrno_[request->indices[i]] = 0;
   }
-  return requests_.Post(lcore, request, gather) ? request : nullptr;
+  return requests_.Post(lcore, request, [this](Request* done) { Gather(*done); });
+}
+
+Request* EnginePath::Build(uint16_t port, size_t lcore, const Staged& staged, size_t first,
+                           size_t n, size_t private_len) {
+  Request* request = BuildFor(port, lcore, ShapeOf(n, private_len));
+  if (request == nullptr) return nullptr;
+  std::copy_n(&staged.lines[first], n, request->own_lines);
+  std::copy_n(&staged.indices[first], n, request->indices);
+  return Finish(request, lcore, private_len) ? request : nullptr;
+}
+
+// Recipients from `first` on by the lines they had before. False, with nothing done: something is
+// in the way, which has to be looked at closely.
+bool EnginePath::SendKnown(KnownChunk* chunk, uint32_t first) {
+  constexpr uint16_t kPort = 0;
+  constexpr size_t kLcore = 0;
+  Resolver& resolver = use_.engine()->resolver();
+  if (!use_.engine()->LinkUp(kPort)) return false;
+  const uint64_t changes = resolver.UsableChanges();
+  if (chunk->usable_at != changes) {
+    for (const LineChunk::Hop& hop : chunk->hops) {
+      if (!IsUsable(resolver.next_hops()[hop.index], hop.tag)) return false;
+    }
+    chunk->usable_at = changes;
+  }
+  const size_t n = chunk->n;
+  const size_t shared_len = buf_.shared().iov_len;
+  if (shared_len + kIpv4Headers > chunk->least_mtu) return false;
+  const size_t most_private = chunk->least_mtu - kIpv4Headers - shared_len;
+  size_t private_len = 0;
+  for (size_t i = 0; i < n; i++) {
+    const iovec& prepend = buf_.Prepend(first + i);
+    const iovec& append = buf_.Append(first + i);
+    if (!HasBase(prepend) || !HasBase(append) || prepend.iov_len > most_private ||
+        append.iov_len > most_private - prepend.iov_len) {
+      return false;
+    }
+    private_len += prepend.iov_len + append.iov_len;
+  }
+  Channel::Shape shape{static_cast<uint16_t>(n), false, private_len > 0, private_len};
+  if (private_len > use_.channel()->MostPrivate(kPort, kLcore, shape) / 2) return false;
+  Request* request = BuildFor(kPort, kLcore, shape);
+  if (request != nullptr) {
+    request->lines = chunk->lines.data();
+    request->line_holds = &chunk->holds;
+    chunk->holds.fetch_add(1, std::memory_order_relaxed);
+    request->indices = chunk->indices.data();
+    if (Finish(request, kLcore, private_len)) {
+      engine_recipients_ += n;
+      return true;
+    }
+  }
+  NoRoomFor({chunk->indices.data(), n});
+  return true;
+}
+
+void EnginePath::NoRoomFor(std::span<const uint32_t> indices) {
+  for (const uint32_t index : indices) {
+    if (use_.engine()->stopping()) {
+      ToKernel(index, Counter::kKernelStopped, true);
+    } else {
+      Fail(index, EAGAIN);
+    }
+  }
 }
 
 void EnginePath::PutPrivateParts(Request* request, uint32_t payload_len) {
