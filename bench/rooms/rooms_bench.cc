@@ -37,8 +37,8 @@ void Register(const groupcast::Room& room) {
   benchmark::RegisterBenchmark(room.name.c_str(), [&room](benchmark::State& state) {
     for (auto _ : state) room.round();
     state.SetItemsProcessed(state.iterations() * room.per_round);
-    state.counters["ns"] =
-        benchmark::Counter(static_cast<double>(state.iterations()) * room.per_round * 1e-9,
+    state.counters["each"] =
+        benchmark::Counter(static_cast<double>(state.iterations()) * room.per_round,
                            benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
     state.SetLabel(std::string("per ") + room.unit);
   });
