@@ -1,0 +1,205 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 the Groupcast authors
+#
+# perf_test.sh GROUPCAST_PERF [light]
+#
+# groupcast-perf on ports without a kernel interface: what it counts, what it sends, its prompt, and
+# what it says to bad input. "light": the modes only, for sanitizers.
+. "$(dirname "$0")/_init.sh"
+perf=$(realpath "$1")
+light=${2:-}
+cd "$dir" || exit 1
+null=(--vdev net_null0 --no-huge -m 256)
+
+# "DESCRIPTION STATUS ARGUMENT…": how it ends; what it writes is in out, err and out.json.
+run() {
+  local description=$1 wanted=$2 status=0
+  shift 2
+  timeout 60 "$perf" "$@" >out 2>err </dev/null || status=$?
+  if [[ $status == "$wanted" ]]; then
+    echo "ok: $description"
+  else
+    fail "$description: exit status $status, not $wanted" out err
+  fi
+}
+
+# "DESCRIPTION CONDITION…": of the JSON, whose fields the conditions see as variables, and as `r`.
+holds() {
+  local description=$1 condition
+  shift
+  for condition in "$@"; do
+    python3 - "$condition" <<'PYTHON' || fail "$description: not so: $condition" out err out.json
+import json, sys
+r = json.load(open('out.json'))
+sys.exit(0 if eval(sys.argv[1], {**r, 'r': r}) else 1)
+PYTHON
+  done
+}
+
+# "DESCRIPTION FILE TEXT…"
+says() {
+  local description=$1 file=$2 text
+  shift 2
+  for text in "$@"; do
+    grep -qF -- "$text" "$file" || fail "$description: no '$text'" "$file"
+  done
+}
+
+whole=('wire == "net_null"' 'groupcasts > 0' 'packets == groupcasts * recipients' 'dropped == 0'
+  'kernel_packets == 0' 'errors == [{}] * producers' '0.09 < seconds < 5'
+  'abs(packets_per_second * seconds / packets - 1) < 1e-6'
+  'abs(ns_per_packet * packets / seconds / 1e9 - 1) < 1e-6'
+  'abs(cycles_per_packet / ns_per_packet * 1e9 / tsc_hz - 1) < 1e-6'
+  'abs(ns_per_groupcast / ns_per_packet / recipients - 1) < 1e-6'
+  'cpu_ns_per_packet > 0' 'ports[0]["packets"] >= packets'
+  'ports[0]["bytes"] == ports[0]["packets"] * (42 + prepend + payload + append)')
+
+short=(--seconds 0.1 --json out.json)
+run "mode sendgroup" 0 "${null[@]}" -- "${short[@]}" --recipients 300 --payload 700 --strategy chain \
+  --prepend 12 --append 3
+holds "mode sendgroup" "${whole[@]}" 'mode == "sendgroup"' 'strategy == "chain"' 'recipients == 300' \
+  'payload == 700' 'prepend == 12' 'append == 3' 'lcores == 1' 'producers == 1' \
+  'counters["chained"] > 0' 'counters["copied"] == 0'
+run "mode group, two producers" 0 "${null[@]}" -- "${short[@]}" --mode group --recipients 200 \
+  --producers 2 --strategy copy
+holds "mode group" "${whole[@]}" 'mode == "group"' 'producers == 2' 'counters["chained"] == 0' \
+  'counters["copied"] > 0'
+run "mode async" 0 "${null[@]}" -- "${short[@]}" --mode async --recipients 100 --prepend 12 \
+  --burst 4 --rate 2000
+holds "mode async" "${whole[@]}" 'mode == "async"' '1 <= burst <= 4' \
+  '500 < groupcasts_per_second < 2500'
+run "latency" 0 "${null[@]}" -- "${short[@]}" --mode group --recipients 500 --latency
+holds "latency" "${whole[@]}" 'latency_ns["groupcasts"] == groupcasts' \
+  'all(l["p50"] <= l["p99"] <= l["p99_9"] <= l["max"] for l in
+       (latency_ns[k] for k in ("first", "last", "spread")))' \
+  '0 < latency_ns["first"]["p50"] < latency_ns["last"]["p50"]' \
+  'latency_ns["spread"]["p50"] < latency_ns["last"]["p50"]'
+if [[ $light == light ]]; then
+  finish
+  exit
+fi
+
+# What a ring emits is checked by the tool itself, what goes to a file by other code than ours.
+run "net_ring" 0 --vdev net_ring0 --no-huge -- "${short[@]}" --recipients 100 --prepend 5 --append 8
+holds "net_ring" 'wire == "net_ring"' 'packets == groupcasts * recipients' 'dropped == 0' \
+  'ring_consumer["packets"] >= packets' 'ring_consumer["checked"] > 0' 'ring_consumer["wrong"] == 0'
+run "net_pcap" 0 --vdev net_pcap0,tx_pcap=frames.pcap --no-huge -- "${short[@]}" --recipients 20 \
+  --tx-ip 192.0.2.1,198.18.0.250 --tx-udp 4000,5000 --prepend 7 --payload 301 --append 6 --rate 100
+holds "net_pcap" 'wire == "net_pcap"' 'packets == groupcasts * recipients' 'packets >= 60'
+python3 - <<'PYTHON' || fail "frames of net_pcap"
+import collections, ipaddress, json, struct
+raw = open('frames.pcap', 'rb').read()
+assert struct.unpack_from('=I', raw)[0] in (0xa1b2c3d4, 0xa1b23c4d)
+def sum16(data):
+    if len(data) % 2: data += b'\0'
+    total = sum(struct.unpack(f'!{len(data) // 2}H', data))
+    while total >> 16: total = (total & 0xffff) + (total >> 16)
+    return total
+payload = bytes((i * 131 + i // 251) & 0xff for i in range(301))
+at, to = 24, collections.Counter()
+while at < len(raw):
+    caught, length = struct.unpack_from('=2I', raw, at + 8)
+    frame = raw[at + 16:at + 16 + caught]
+    at += 16 + caught
+    assert caught == length == 42 + 7 + 301 + 6, (caught, length)
+    assert frame[:14] == bytes.fromhex('020000000002' '020000000001' '0800'), frame[:14].hex()
+    ip, udp = frame[14:34], frame[34:]
+    assert sum16(ip) == 0xffff, 'IP checksum'
+    assert sum16(ip[12:20] + struct.pack('!2H', 17, len(udp)) + udp) == 0xffff, 'UDP checksum'
+    source, destination, length = struct.unpack_from('!3H', udp)
+    assert (source, destination, length) == (4000, 5000, len(udp))
+    assert str(ipaddress.ip_address(ip[12:16])) == '192.0.2.1'
+    i = int(ipaddress.ip_address(ip[16:20])) - int(ipaddress.ip_address('198.18.0.250'))
+    assert udp[8:] == bytes([i]) * 7 + payload + bytes([i]) * 6, i
+    to[i] += 1
+assert sorted(to) == list(range(20)) and len(set(to.values())) == 1, to
+assert sum(to.values()) >= json.load(open('out.json'))['packets']
+PYTHON
+
+run "two lcores" 0 "${null[@]}" -l 0-1 -- "${short[@]}" --mode group --latency --recipients 500
+[[ $(nproc) -lt 2 ]] || holds "two lcores" 'lcores == 2' 'packets == groupcasts * recipients'
+run "two ports" 0 --vdev net_null0 --vdev net_null1 --no-huge -- "${short[@]}" --recipients 30
+holds "two ports" 'wire == "net_null,net_null"' 'packets == groupcasts * recipients' \
+  'abs(ports[0]["packets"] - ports[1]["packets"]) <= 30'
+
+# A prompt from a script: its runs, and what `set` changes.
+script() { timeout 60 "$perf" "${null[@]}" -- -i --recipients 10 --json out.json "$@" >out 2>err; }
+{ printf 'help\nset payload 100\nset recipients 50\nset mode group\nset strategy copy\nstart\n'
+  sleep 0.6
+  printf 'show port stats all\nshow fwd stats all\nclear fwd stats all\nstop\nshow config fwd\n'
+  printf 'set mode sendgroup\nset strategy chain\nstart\n'
+  sleep 0.6
+  printf 'clear port stats all\nquit\nstart\n'; } | script || fail "a script: exit status $?" out err
+says "a script" out 'NIC statistics for port 0' 'Forward statistics for port 0' \
+  'groupcast group: wire=net_null' 'groupcast sendgroup: wire=net_null' \
+  'recipients=50 payload=100' 'strategy=chain'
+[[ $(grep -c '^  groupcast ' out) == 3 ]] || fail "runs and a configuration in a script" out
+holds "a script" 'mode == "sendgroup"' 'strategy == "chain"' 'packets == groupcasts * 50' \
+  'groupcasts > 0' 'counters["copied"] == 0'
+printf 'start' | script --seconds 0.1 || fail "a script that ends with start: exit status $?" out err
+holds "a script that ends with start" 'groupcasts > 0' '0.09 < seconds < 5'
+script </dev/null || fail "an empty script: exit status $?" out err
+printf 'stat\nset payload 70000\nset strategy clone\nshow port\nset payload 60000\nstop\n' | script
+[[ $? == 2 ]] || fail "a script with errors: exit status" out err
+says "a script with errors" out "'stat': command not found" '70000' \
+  "'set strategy clone': bad arguments" "'show port': bad arguments" '--mtu 1500' \
+  'Packet forwarding not started'
+
+# A signal ends it with what there is.
+"$perf" "${null[@]}" -- --json out.json --stats-period 0.1 >out 2>err &
+wait_for_line out 'NIC statistics'
+kill -INT $!
+wait $! || fail "SIGINT: exit status $?" out err
+holds "SIGINT" "${whole[@]}"
+says "SIGINT" out 'Accumulated forward statistics'
+
+# Bad input: a clear message, and nothing is sent.
+while IFS='|' read -r text arguments; do
+  # Unquoted on purpose: several arguments.
+  run "bad input: $arguments" 2 $arguments
+  says "bad input: $arguments" err "$text"
+  [[ ! -s out || $arguments == *-m\ 16* ]] || fail "bad input: $arguments: it began" out
+done <<'ROWS'
+no port is given|
+no port is given|-- --seconds 1
+is not a device|--vdev 9 --
+no driver is called 'nothing0'|--vdev nothing0 --no-huge --
+is set by the engine|--vdev net_null0 --no-pci --
+goes behind "--"|--vdev net_null0 --mode group
+-l 3-1: '3-1' is not a CPU|--vdev net_null0 -l 3-1 --
+-m lots: is not a number of MiB|--vdev net_null0 -m lots --
+no memory for mempool|--vdev net_null0 --no-huge -m 16 -- --mtu 9000 --txd 4096
+--nb-cores 128: this process has|--vdev net_null0 -- --nb-cores 128
+a UDP datagram has at most 65507|--vdev net_null0 -- --mtu 65389 --payload 65507 --prepend 1
+--mtu 1500: datagrams of 1473 bytes need 1501|--vdev net_null0 -- --payload 1461 --prepend 12
+--strategy clone: is not in this program yet|--vdev net_null0 -- --strategy clone
+--strategy lazy-copy: is not in this program yet|--vdev net_null0 -- --mode group --strategy lazy-copy
+--strategy: fast not in|--vdev net_null0 -- --strategy fast
+--recipients|--vdev net_null0 -- --recipients 0
+--payload|--vdev net_null0 -- --payload -1
+--seconds|--vdev net_null0 -- --seconds nan
+--txd|--vdev net_null0 -- --txd 1000000
+tx_descriptors: 100 is not a power of two|--vdev net_null0 --no-huge -- --txd 100
+--latency: is for the modes|--vdev net_null0 -- --latency --mode async
+use --producers 1|--vdev net_null0 -- --latency --producers 2
+are not all unicast addresses|--vdev net_null0 -- --tx-ip 10.0.0.1,223.255.255.255 --recipients 2
+'nowhere' is not an IPv4 address|--vdev net_null0 -- --tx-ip nowhere,10.0.0.1
+--tx-udp: '0' is not a UDP port|--vdev net_null0 -- --tx-udp 9,0
+eth_peer|--vdev net_null0 --no-huge -- --eth-peer 1
+--json /: can't be written|--vdev net_null0 -- --json /
+--json none/out.json: can't be written: |--vdev net_null0 -- --json none/out.json
+--config|-- --config none.yaml --nb-cores 2
+none.yaml: cannot be read|-- --config none.yaml
+the file says what EAL arguments would|--vdev net_null0 -- --config none.yaml
+ROWS
+
+"$perf" --help >out 2>err || fail "--help: exit status $?" out err
+says "--help" out '[EAL arguments] --' '--vdev DEVICE' 'latency_ns' '--stats-period'
+python3 - <<'PYTHON' || fail "a field that --help does not document" out
+import json, re
+text = open('out').read()
+missing = [f for f in json.load(open('out.json')) if not re.search(rf'\b{f}\b', text)]
+assert not missing, missing
+PYTHON
+finish

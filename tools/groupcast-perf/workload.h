@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 the Groupcast authors
+#pragma once
+
+#include <netinet/in.h>
+
+#include <cstdint>
+#include <string>
+
+namespace groupcast::perf {
+
+enum class Mode : uint8_t { kSendgroup, kGroup, kAsync };
+
+// Those of the engine, and those that it is compared with.
+enum class PacketStrategy : uint8_t { kAuto, kChain, kCopy, kClone, kLazyCopy };
+
+// What a run sends. The prompt changes it between two runs.
+struct Workload {
+  Mode mode = Mode::kSendgroup;
+  PacketStrategy strategy = PacketStrategy::kAuto;
+  uint32_t recipients = 1000;
+  uint32_t payload_bytes = 1000;
+  uint32_t prepend_bytes = 0;
+  uint32_t append_bytes = 0;
+  double groupcasts_per_second = 0;  // of all producers; 0: as fast as it goes
+
+  uint32_t DatagramBytes() const { return prepend_bytes + payload_bytes + append_bytes; }
+};
+
+// From where and to whom: the first recipient, the others' addresses count up from it.
+struct Flow {
+  in_addr_t source = 0;       // network byte order, as the ports
+  in_addr_t destination = 0;  // of the first recipient
+  in_port_t source_port = 0;
+  in_port_t destination_port = 0;
+};
+
+const char* NameOf(Mode mode);
+const char* NameOf(PacketStrategy strategy);
+
+}  // namespace groupcast::perf
