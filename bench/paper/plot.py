@@ -14,8 +14,8 @@ LABELS = {'sendmsg': 'sendmsg() loop', 'sendmmsg': 'sendmmsg()', 'sendgroup': 's
           'group': 'registered Group'}
 STYLES = {'sendmsg': ('#7f7f7f', 's', '--'), 'sendmmsg': ('#bc6c25', '^', '--'),
           'sendgroup': ('#1f77b4', 'o', '-'), 'group': ('#2a7f3f', 'D', '-')}
-WIRES = {'null': 'no wire: net_null for the engine, a bridge without ports for the kernel; nobody '
-                 'reads the bytes',
+WIRES = {'null': 'none (net_null for the engine, a bridge without ports for the kernel); nobody reads '
+                 'the bytes',
          'veth': 'veth, whose far end drops at ingress: net_af_packet for the engine'}
 
 # What Lahav, Karsten, Brecht, Wang and Zhao published. Only these values and statements are known
@@ -103,11 +103,12 @@ def here(figure, number):
 def caption(data, figure, number):
     machine, rounds = data['machine'], data['rounds']
     wire = f'Wire: {WIRES[data["wire"]]}.'
-    how = f'Medians of {rounds} runs' if rounds > 1 else 'One run'
+    how = f'{data["seconds"]:g} s at each point'
+    how = f'Medians of {rounds} runs of {how}; bands: least and most' if rounds > 1 else \
+        f'One run of {how}'
     setting = (f'{machine["CPU"]}, {machine["CPUs"]} CPUs (load before: {machine["load before"]}); '
                f'Linux {machine["kernel"]}, DPDK {machine["DPDK (ours)"]}, commit '
-               f'{machine["commit"]}, {machine["time"]}. {how} of {data["seconds"]:g} s at each '
-               'point; bands: least and most.')
+               f'{machine["commit"]}, {machine["time"]}. {how}.')
     return [line for text in (f'Paper (Lahav et al., NOSSDAV 2008): {PAPER[number]}',
                               f'Here, against the loop: {here(figure, number)}.', wire, setting)
             for line in textwrap.wrap(text, 142)]
@@ -117,9 +118,10 @@ def draw(data, number, folder):
     figure = Figure([row for row in data['points'] if row['figure'] == number])
     lines = caption(data, figure, number)
     space = 0.6 + 0.155 * len(lines)  # inches below the axes
-    height = 4.4 + space
+    above = 0.85 if number == 1 else 0.65  # title and legend
+    height = 4 + above + space
     canvas, axes = pyplot.subplots(figsize=(8.4, height))
-    canvas.subplots_adjust(left=0.09, right=0.98, top=1 - 0.4 / height, bottom=space / height)
+    canvas.subplots_adjust(left=0.09, right=0.98, top=1 - above / height, bottom=space / height)
     draw_curves(axes, figure, number)
     axes.set_yscale('log')
     if number != 3:
@@ -143,9 +145,11 @@ def draw(data, number, folder):
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.yaxis.set_major_formatter(FuncFormatter(short))
     axes.set_xlabel(X_LABELS[number])
-    axes.set_title(TITLES[number], fontsize=11)
+    canvas.text(0.5, 1 - 0.12 / height, TITLES[number], fontsize=11, ha='center', va='top')
     axes.grid(True, which='major', alpha=0.35)
-    axes.legend(fontsize=9, framealpha=0.9)
+    # Above the axes, where no curve is.
+    axes.legend(fontsize=9, frameon=False, ncol=3 if number == 1 else 4, loc='lower center',
+                bbox_to_anchor=(0.5, 1))
     canvas.text(0.012, 0.08 / height, '\n'.join(lines), fontsize=7.5, va='bottom',
                 linespacing=1.35)
     paths = [os.path.join(folder, f'figure{number}-{data["wire"]}.{kind}')
