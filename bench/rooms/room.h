@@ -17,6 +17,9 @@ struct Room {
   const char* unit;    // what a cost is told per
   uint32_t per_round;  // of these
   std::function<void()> round;
+  // After each round and not part of it: waits for other threads. What has it is only counted, by
+  // the thread that calls: groupcast-perf tells its time.
+  std::function<void()> settle = {};
 };
 
 // They refer to `lcore`, and are used on the thread that it was started on.
@@ -24,5 +27,7 @@ void AddLineRooms(std::vector<Room>* rooms);
 void AddAssemblerRooms(BenchLcore* lcore, std::vector<Room>* rooms);
 void AddSendRooms(BenchLcore* lcore, std::vector<Room>* rooms);
 void AddResolverRoom(std::vector<Room>* rooms);
+// They open an engine.
+void AddCallerRooms(std::vector<Room>* rooms);
 
 }  // namespace groupcast
