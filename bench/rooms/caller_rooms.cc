@@ -57,6 +57,7 @@ void AwaitEngine() {
   do {
     usleep(kPause);
   } while (groupcast_counter_value("packets") < groupcast_counter_value("engine_recipients"));
+  if (groupcast_counter_value("kernel_recipients") > 0) Die("some datagrams went by the kernel");
 }
 
 void AddSendGroup(const std::shared_ptr<Caller>& caller, size_t prepend_len,
