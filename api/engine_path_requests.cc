@@ -91,13 +91,17 @@ Request* EnginePath::Build(uint16_t port, size_t lcore, const Staged& staged, si
 
 void EnginePath::PutPrivateParts(Request* request, uint32_t payload_len) {
   uint32_t offset = 0;
+  bool uniform = true;
   for (size_t i = 0; i < request->nb_recipients; i++) {
     const uint32_t index = request->indices[i];
     PrivatePart& part = request->own_privates[i];
     part = PutPrivate(buf_.Prepend(index), buf_.Append(index), payload_len,
                       request->own_private_bytes, offset);
     offset += uint32_t{part.prepend_len} + part.append_len;
+    uniform &= IsLike(part, request->own_privates[0]);
   }
+  request->uniform = uniform;
+  request->prepend_len = uniform ? request->own_privates[0].prepend_len : uint16_t{0};
 }
 
 void EnginePath::Gather(const Request& request) {

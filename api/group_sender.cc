@@ -192,6 +192,10 @@ void GroupSender::PostRun(const EngineUse& use, Run run) {
 
 void GroupSender::PutPrivates(Request* request) const {
   std::copy(staged_.begin(), staged_.end(), request->own_privates);
+  request->uniform = std::all_of(staged_.begin(), staged_.end(), [this](const PrivatePart& part) {
+    return IsLike(part, staged_.front());
+  });
+  request->prepend_len = request->uniform ? staged_.front().prepend_len : uint16_t{0};
   std::copy(staged_bytes_.begin(), staged_bytes_.end(), request->own_private_bytes);
 }
 

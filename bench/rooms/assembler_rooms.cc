@@ -8,7 +8,7 @@
 namespace groupcast {
 namespace {
 
-constexpr uint16_t kTurn = 32;  // packets that a queue may send before the next one's turn
+constexpr uint16_t kBurst = Port::kBurst;
 
 // What even the shortest way cannot do without on this driver: heads are taken, chained to a shared
 // tail (or not) and freed.
@@ -18,9 +18,9 @@ void AddFloor(BenchLcore* lcore, bool chained, std::vector<Room>* rooms) {
   if (tail == nullptr) Die("no mbuf for a shared tail");
   rte_mempool* heads_pool = lcore->pools().heads;
   auto round = [=] {
-    for (uint16_t sent = 0; sent < kPackets; sent += kTurn) {
-      rte_mbuf* heads[kTurn];
-      if (rte_mempool_get_bulk(heads_pool, reinterpret_cast<void**>(heads), kTurn) != 0) {
+    for (uint16_t sent = 0; sent < kPackets; sent += kBurst) {
+      rte_mbuf* heads[kBurst];
+      if (rte_mempool_get_bulk(heads_pool, reinterpret_cast<void**>(heads), kBurst) != 0) {
         Die("no mbufs");
       }
       for (rte_mbuf* head : heads) {
@@ -31,7 +31,7 @@ void AddFloor(BenchLcore* lcore, bool chained, std::vector<Room>* rooms) {
         head->nb_segs = chained ? 2 : 1;
         if (chained) head->next = tail.get();
       }
-      if (chained) rte_mbuf_refcnt_update(tail.get(), kTurn);
+      if (chained) rte_mbuf_refcnt_update(tail.get(), kBurst);
       for (rte_mbuf* head : heads) rte_pktmbuf_free(head);
     }
   };
@@ -46,11 +46,12 @@ void AddAssembler(BenchLcore* lcore, const char* name, const RequestSource::Shap
   auto round = [=] {
     Request* request = source->Make();
     while (request->assembled < request->nb_recipients) {
-      Packet packets[kTurn];
-      const uint16_t built =
-          lcore->assembler()->Fill(request, plan, BenchLcore::kMtu, kTurn, packets);
-      if (built == 0) Die("the assembler makes no packets");
-      for (uint16_t i = 0; i < built; i++) rte_pktmbuf_free(packets[i].mbuf);
+      rte_mbuf* mbufs[kBurst];
+      PacketRun runs[kBurst];
+      PacketSpace space = {mbufs, runs};
+      lcore->assembler()->Fill(request, plan, BenchLcore::kMtu, kBurst, &space);
+      if (space.nb_mbufs == 0) Die("the assembler makes no packets");
+      for (uint16_t i = 0; i < space.nb_mbufs; i++) rte_pktmbuf_free(mbufs[i]);
     }
     CompleteRequest(request, lcore->counters());
   };

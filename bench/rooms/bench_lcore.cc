@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "engine/control/eal.h"
+#include "engine/datapath/packet_head.h"
 #include "engine/datapath/request_memory.h"
 
 namespace groupcast {
@@ -121,7 +122,7 @@ RequestSource::RequestSource(const Shape& shape)
   payload_sum_ = SumBytes(payload_.get(), shape.payload_len);
   const uint16_t private_len = shape.prepend_len + shape.append_len;
   if (private_len == 0) return;
-  private_bytes_.resize(size_t{shape.recipients} * private_len, 'p');
+  private_bytes_.resize(size_t{shape.recipients} * private_len + kPrivateSlack, 'p');
   for (uint16_t i = 0; i < shape.recipients; i++) {
     const uint32_t offset = uint32_t{i} * private_len;
     // Right where all is at even places: bytes of the same value.
@@ -143,6 +144,8 @@ Request* RequestSource::Make() {
   if (!privates_.empty()) {
     request->privates = privates_.data();
     request->private_bytes = private_bytes_.data();
+    request->uniform = shape_.append_len == 0;
+    request->prepend_len = request->uniform ? shape_.prepend_len : uint16_t{0};
   }
   return request;
 }

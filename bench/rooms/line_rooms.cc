@@ -8,20 +8,22 @@
 
 #include "api/call_requests.h"
 #include "bench/rooms/room.h"
+#include "engine/datapath/packet_head.h"
 
 namespace groupcast {
 namespace {
 
 constexpr uint16_t kRecipients = kMaxGroupRecipients;
-constexpr uint16_t kUdpPayload = 1012;
+constexpr uint32_t kPayload = 1000;
 constexpr size_t kFrameRoom = 128;
 constexpr size_t kFrames = 64;  // a burst's heads are in the first-level cache, too
 
-// What is written of each packet: Ethernet, IP, UDP. Lines are read once and in order.
-void AddHeaderRoom(bool ipv6, std::vector<Room>* rooms) {
+// What is written of each packet: Ethernet, IP, UDP, prepend. Lines are read once and in order.
+void AddHeaderRoom(const char* name, bool ipv6, uint16_t prepend_len, std::vector<Room>* rooms) {
   struct State {
     std::vector<HeaderLine> lines;
     std::array<std::array<uint8_t, kFrameRoom>, kFrames> frames{};
+    std::array<uint8_t, 12 + kPrivateSlack> prepend{};
     NextHop hop;
   };
   auto state = std::make_shared<State>();
@@ -30,24 +32,17 @@ void AddHeaderRoom(bool ipv6, std::vector<Room>* rooms) {
   state->hop.SetEthernet(mac, mac,
                          ipv6 ? RTE_BE16(RTE_ETHER_TYPE_IPV6) : RTE_BE16(RTE_ETHER_TYPE_IPV4),
                          BenchLcore::kHopTag);
-  auto round = [state, ipv6] {
-    const uint64_t destination_and_tag =
-        state->hop.destination_and_tag.load(std::memory_order_acquire);
+  auto round = [=] {
+    const HeadForm form(EthernetForm::Of(state->hop), state->lines[0], prepend_len, kPayload,
+                        /*append_len=*/0, /*shared_sum=*/1, /*hops=*/0);
     uint16_t ip_id = 0;
     for (uint16_t i = 0; i < kRecipients; i++) {
-      const HeaderLine& line = state->lines[i];
-      uint8_t* frame = state->frames[i % kFrames].data();
-      uint8_t* headers = frame + WriteEthernet(destination_and_tag, state->hop, frame);
-      std::memcpy(headers, line.headers, sizeof(line.headers));
-      if (ipv6) {
-        FinishIpv6(line, kUdpPayload, i, reinterpret_cast<rte_ipv6_hdr*>(headers));
-      } else {
-        FinishIpv4(line, kUdpPayload, i, ip_id++, reinterpret_cast<rte_ipv4_hdr*>(headers));
-      }
+      WritePacketHead(form, state->lines[i], {state->prepend.data(), i}, &ip_id,
+                      state->frames[i % kFrames].data());
       benchmark::ClobberMemory();
     }
   };
-  rooms->push_back({ipv6 ? "header/ipv6" : "header/ipv4", "packet", kRecipients, round});
+  rooms->push_back({std::string("header/") + name, "packet", kRecipients, round});
 }
 
 // The line of a recipient whose route is known, as its caller's thread writes it.
@@ -110,8 +105,9 @@ void AddLineRooms(std::vector<Room>* rooms) {
   AddWriteRooms(rooms);
   for (const uint32_t len : {64, 300, 1000, 8900}) AddChecksumRoom(len, rooms);
   AddPrivateRoom(rooms);
-  AddHeaderRoom(/*ipv6=*/false, rooms);
-  AddHeaderRoom(/*ipv6=*/true, rooms);
+  AddHeaderRoom("ipv4", /*ipv6=*/false, 0, rooms);
+  AddHeaderRoom("ipv4_prepend12", /*ipv6=*/false, 12, rooms);
+  AddHeaderRoom("ipv6", /*ipv6=*/true, 0, rooms);
 }
 
 }  // namespace groupcast

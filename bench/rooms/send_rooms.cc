@@ -51,16 +51,15 @@ void AddPort(BenchLcore* lcore, std::vector<Room>* rooms) {
   auto round = [=] {
     Request* request = source->Make();
     for (uint16_t sent = 0; sent < kMaxGroupRecipients; sent += Port::kBurst) {
-      rte_mbuf* heads[Port::kBurst];
-      if (rte_mempool_get_bulk(lcore->pools().heads, reinterpret_cast<void**>(heads),
+      PacketSpace space = port->Free();
+      if (rte_mempool_get_bulk(lcore->pools().heads, reinterpret_cast<void**>(space.mbufs),
                                Port::kBurst) != 0) {
         Die("no mbufs");
       }
-      Packet* packets = port->Free();
-      for (uint16_t i = 0; i < Port::kBurst; i++) {
-        packets[i] = {heads[i], request, static_cast<uint16_t>(sent + i), 54};
-      }
-      port->Added(Port::kBurst);
+      space.runs[0] = {request, sent, Port::kBurst, Port::kBurst * 54};
+      space.nb_mbufs = Port::kBurst;
+      space.nb_runs = 1;
+      port->Added(space);
       if (port->SendBurst() != Port::kBurst) Die("the driver took less than all");
     }
   };

@@ -14,16 +14,66 @@ namespace {
 
 constexpr PrivatePart kNoPrivatePart{};
 
-// A freed mbuf has refcnt 1, no next and one segment; the rest is written here each time.
-inline void Reset(rte_mbuf* mbuf, uint16_t data_off) {
-  mbuf->data_off = data_off;
-  mbuf->ol_flags = 0;
-  mbuf->nb_segs = 1;
+constexpr uint16_t kMostHeaders = kEthernetHeader + kVlanTag + kIpv6Headers;
+// What a head has room for behind them.
+constexpr int32_t kMostPrivate = kHeadRoom - kMostHeaders;
+
+// Where the frame of a head begins: its pool's mbufs have no private area, and nobody attaches them
+// to other memory.
+inline uint8_t* FrameOf(rte_mbuf* mbuf) {
+  return reinterpret_cast<uint8_t*>(mbuf + 1) + RTE_PKTMBUF_HEADROOM;
 }
 
-inline void SetLength(rte_mbuf* mbuf, uint16_t data_len) {
-  mbuf->data_len = data_len;
-  mbuf->pkt_len = data_len;
+inline HeadForm HeadFormOf(const Request& request, const EthernetForm& ethernet,
+                           const HeaderLine& line, const PrivatePart& part) {
+  return {ethernet,         line,
+          part.prepend_len, request.payload_len,
+          part.append_len,  request.payload_sum,
+          request.hop_limit};
+}
+
+// Of a packet with so much in its first mbuf, and a payload behind that in so many others.
+inline MbufForm MbufFormOf(uint16_t data_len, uint32_t payload_len, uint32_t pieces,
+                           const TxPlan& plan) {
+  return {static_cast<uint16_t>(1 + pieces), data_len, data_len + payload_len, plan.vlan,
+          plan.vlan != 0 ? RTE_MBUF_F_TX_VLAN : uint64_t{0}};
+}
+
+// Heads for recipients that leave alike and have private parts of one length, all before the
+// payload; the payload is chained behind them or copied into them. No store to a packet can be
+// taken to change what the loop needs: it is in variables of its own.
+template <bool kChain, bool kIpv6>
+void MakeHeads(const Request& request, const HeadForm& head_form, const MbufForm& mbuf_form,
+               uint16_t first, uint16_t n, uint16_t* next_ip_id, rte_mbuf** mbufs) {
+  HeadForm form = head_form;
+  form.ipv6 = kIpv6;
+  const MbufForm mbuf = mbuf_form;
+  const HeaderLine* line = request.lines + first;
+  const PrivatePart* const parts = request.privates;
+  const uint8_t* const private_bytes = request.private_bytes;
+  const uint32_t payload_len = request.payload_len;
+  const uint8_t* const payload = payload_len > 0 ? request.segments->data : nullptr;
+  rte_mbuf* const view = request.view;
+  uint16_t ip_id = *next_ip_id;
+  for (uint16_t i = 0; i < n; i++, line++) {
+    rte_prefetch0(line + 2);
+    PrivateBytesOf bytes{nullptr, 0};
+    if (form.prepend_len > 0)
+      bytes = {private_bytes + parts[first + i].offset, parts[first + i].sum};
+    rte_mbuf* head = mbufs[i];
+    uint8_t* frame = FrameOf(head);
+    WritePacketHead(form, *line, bytes, &ip_id, frame);
+    if constexpr (!kChain) {
+      if (payload_len > 0) rte_memcpy(frame + form.len, payload, payload_len);
+    }
+    SetMbuf(mbuf, head);
+    if constexpr (kChain) head->next = view;
+  }
+  *next_ip_id = ip_id;
+}
+
+inline void AddRun(const PacketRun& run, PacketSpace* space) {
+  if (run.packets > 0) space->runs[space->nb_runs++] = run;
 }
 
 rte_mbuf* TakeOne(rte_mempool* pool) {
@@ -33,40 +83,25 @@ rte_mbuf* TakeOne(rte_mempool* pool) {
 }
 
 // Leaves to the device what it was asked to do.
-void OffloadChecksums(uint64_t offloads, bool ipv6, uint16_t ethernet_len, uint8_t* headers,
-                      rte_mbuf* head) {
+void OffloadChecksums(uint64_t offloads, bool ipv6, uint16_t ethernet_len, rte_mbuf* head) {
+  auto* headers = rte_pktmbuf_mtod_offset(head, uint8_t*, ethernet_len);
+  head->tx_offload = 0;
   head->l2_len = ethernet_len;
   if (ipv6) {
-    head->ol_flags = (offloads & ~RTE_MBUF_F_TX_IP_CKSUM) | RTE_MBUF_F_TX_IPV6;
+    head->ol_flags |= (offloads & ~RTE_MBUF_F_TX_IP_CKSUM) | RTE_MBUF_F_TX_IPV6;
     head->l3_len = sizeof(rte_ipv6_hdr);
     if ((offloads & RTE_MBUF_F_TX_UDP_CKSUM) == 0) return;
     auto* ip = reinterpret_cast<rte_ipv6_hdr*>(headers);
     reinterpret_cast<rte_udp_hdr*>(ip + 1)->dgram_cksum = rte_ipv6_phdr_cksum(ip, head->ol_flags);
     return;
   }
-  head->ol_flags = offloads | RTE_MBUF_F_TX_IPV4;
+  head->ol_flags |= offloads | RTE_MBUF_F_TX_IPV4;
   head->l3_len = sizeof(rte_ipv4_hdr);
   auto* ip = reinterpret_cast<rte_ipv4_hdr*>(headers);
   if ((offloads & RTE_MBUF_F_TX_IP_CKSUM) != 0) ip->hdr_checksum = 0;
   if ((offloads & RTE_MBUF_F_TX_UDP_CKSUM) != 0) {
     reinterpret_cast<rte_udp_hdr*>(ip + 1)->dgram_cksum = rte_ipv4_phdr_cksum(ip, head->ol_flags);
   }
-}
-
-// At most `most`, in a line's copy that is not finished.
-void LowerHopLimit(uint8_t most, bool ipv6, uint8_t* headers) {
-  if (ipv6) {
-    auto* ip = reinterpret_cast<rte_ipv6_hdr*>(headers);
-    ip->hop_limits = std::min(ip->hop_limits, most);
-    return;
-  }
-  auto* ip = reinterpret_cast<rte_ipv4_hdr*>(headers);
-  if (ip->time_to_live <= most) return;
-  // The sum of the constant words, of which this one is less by so much.
-  const auto less = static_cast<uint16_t>((ip->time_to_live - most) << 8);
-  ip->time_to_live = most;
-  ip->hdr_checksum =
-      FoldSum(uint32_t{ip->hdr_checksum} + static_cast<uint16_t>(~rte_cpu_to_be_16(less)));
 }
 
 void ViewReleased(void*, void* opaque) {
@@ -111,150 +146,182 @@ bool Assembler::Append(const Request& request, const PrivatePart& part, uint32_t
     SharedPayload::Release(indirect);
     return false;
   }
-  Reset(tail, 0);
-  SetLength(tail, part.append_len);
+  SetMbuf({1, part.append_len, part.append_len, 0, 0}, tail);
   rte_memcpy(rte_pktmbuf_mtod(tail, void*), request.private_bytes + part.offset + part.prepend_len,
              part.append_len);
   last->next = tail;
   head->next = indirect;
   head->nb_segs = static_cast<uint16_t>(2 + pieces);
-  head->pkt_len += request.payload_len + part.append_len;
+  head->pkt_len += part.append_len;
   return true;
 }
 
-// Headers and prepend; returns how long they are.
-uint16_t Assembler::WriteHead(const Request& request, const HeaderLine& line,
-                              const PrivatePart& part, const TxPlan& plan,
-                              uint64_t destination_and_tag, const NextHop& hop, rte_mbuf* head) {
-  Reset(head, RTE_PKTMBUF_HEADROOM);
-  auto* frame = rte_pktmbuf_mtod(head, uint8_t*);
-  const uint16_t ethernet_len = WriteEthernet(destination_and_tag, hop, frame);
-  uint8_t* headers = frame + ethernet_len;
-  // IPv4's are shorter: what is too much is overwritten or not sent.
-  std::memcpy(headers, line.headers, sizeof(line.headers));
-  const auto udp_payload_len =
-      static_cast<uint16_t>(part.prepend_len + request.payload_len + part.append_len);
-  const uint32_t payload_sum = uint32_t{SumAt(request.payload_sum, part.prepend_len)} + part.sum;
-  const bool ipv6 = IsIpv6(line);
-  if (request.hop_limit != 0) LowerHopLimit(request.hop_limit, ipv6, headers);
-  uint16_t len = ethernet_len;
-  if (ipv6) {
-    FinishIpv6(line, udp_payload_len, payload_sum, reinterpret_cast<rte_ipv6_hdr*>(headers));
-    len += kIpv6Headers;
+// A packet with an append segment, or one that is too long for a head. Takes another mbuf instead
+// of the one at `place` where that is too small. False: mbufs ran out.
+bool Assembler::BuildOther(const Request& request, const TxPlan& plan, const Form& form,
+                           const EthernetForm& ethernet, uint16_t recipient, rte_mbuf** place,
+                           Built* built) {
+  const HeaderLine& line = request.lines[recipient];
+  const PrivatePart& part =
+      request.privates != nullptr ? request.privates[recipient] : kNoPrivatePart;
+  // With an append segment the chain may be one mbuf too long for the driver.
+  const bool chain = form.chain && (part.append_len == 0 || form.pieces + 2 <= plan.max_segments);
+  const HeadForm head_form = HeadFormOf(request, ethernet, line, part);
+  const uint32_t copied_len = chain ? 0 : request.payload_len + part.append_len;
+  rte_mbuf* head = *place;
+  if (head_form.len + copied_len > kHeadRoom) {
+    head = TakeOne(pools_.large);
+    if (head == nullptr) return false;
+  }
+  uint8_t* frame = FrameOf(head);
+  WritePacketHead(head_form, line, {request.private_bytes + part.offset, part.sum}, &ip_id_, frame);
+  SetMbuf(MbufFormOf(static_cast<uint16_t>(head_form.len + copied_len),
+                     chain ? request.payload_len : 0, chain ? form.pieces : 0, plan),
+          head);
+  if (!chain) {
+    uint8_t* at = frame + head_form.len;
+    for (uint16_t s = 0; s < request.nb_segments; s++) {
+      rte_memcpy(at, request.segments[s].data, request.segments[s].len);
+      at += request.segments[s].len;
+    }
+    if (part.append_len > 0) {
+      rte_memcpy(at, request.private_bytes + part.offset + part.prepend_len, part.append_len);
+    }
+    built->copied++;
+  } else if (part.append_len > 0) {
+    if (unlikely(!Append(request, part, form.pieces, head))) {
+      // Back as it was taken.
+      head->nb_segs = 1;
+      if (head != *place) rte_mbuf_raw_free(head);
+      return false;
+    }
+    built->appended++;
   } else {
-    auto* ip = reinterpret_cast<rte_ipv4_hdr*>(headers);
-    const uint16_t ip_id = DontFragment(ip) ? 0 : ip_id_++;
-    FinishIpv4(line, udp_payload_len, payload_sum, ip_id, ip);
-    len += kIpv4Headers;
+    head->next = request.view;
+    built->references++;
   }
-  if (plan.offloads != 0) OffloadChecksums(plan.offloads, ipv6, ethernet_len, headers, head);
-  if (plan.vlan != 0) {
-    head->ol_flags |= RTE_MBUF_F_TX_VLAN;
-    head->vlan_tci = plan.vlan;
-  }
-  if (part.prepend_len > 0) {
-    rte_memcpy(frame + len, request.private_bytes + part.offset, part.prepend_len);
-    len += part.prepend_len;
-  }
-  SetLength(head, len);
-  return len;
+  if (plan.offloads != 0) OffloadChecksums(plan.offloads, head_form.ipv6, ethernet.len, head);
+  if (head != *place) rte_mbuf_raw_free(*place);
+  *place = head;
+  return true;
 }
 
-uint16_t Assembler::Fill(Request* request, const TxPlan& plan, uint32_t mtu, uint16_t room,
-                         Packet* packets) {
+// The packets of recipients that leave alike, from `first` on.
+void Assembler::BuildAlike(Request* request, const TxPlan& plan, const Form& form,
+                           const EthernetForm& ethernet, uint16_t first, uint16_t n,
+                           rte_mbuf** mbufs, Built* built) {
+  const HeadForm head_form =
+      HeadFormOf(*request, ethernet, request->lines[first],
+                 request->privates != nullptr ? request->privates[first] : kNoPrivatePart);
+  const bool ipv6 = head_form.ipv6;
+  const MbufForm mbuf_form =
+      form.chain
+          ? MbufFormOf(head_form.len, request->payload_len, form.pieces, plan)
+          : MbufFormOf(static_cast<uint16_t>(head_form.len + request->payload_len), 0, 0, plan);
+  const auto make_heads = form.chain ? ipv6 ? MakeHeads<true, true> : MakeHeads<true, false>
+                          : ipv6 ? MakeHeads<false, true>
+                                     : MakeHeads<false, false>;
+  make_heads(*request, head_form, mbuf_form, first, n, &ip_id_, mbufs);
+  if (unlikely(plan.offloads != 0)) {
+    for (uint16_t i = 0; i < n; i++) OffloadChecksums(plan.offloads, ipv6, ethernet.len, mbufs[i]);
+  }
+  (form.chain ? built->references : built->copied) += n;
+}
+void Assembler::Refuse(Request* request, uint16_t first, uint16_t n, int error) {
+  for (uint16_t i = 0; i < n; i++) FailRecipient(request, static_cast<uint16_t>(first + i), error);
+  counters_->Add(error == EMSGSIZE ? Counter::kOversize : Counter::kNextHopGone, n);
+  request->finished = static_cast<uint16_t>(request->finished + n);
+}
+
+// Whether MakeHeads() can make its packets.
+bool Assembler::IsPlain(const Request& request, const Form& form) const {
+  if (request.privates != nullptr && !request.uniform) return false;
+  if (!form.chain && request.nb_segments > 1) return false;
+  const uint32_t copied = form.chain ? 0 : request.payload_len;
+  return request.prepend_len + copied <= kMostPrivate;
+}
+
+Assembler::Built Assembler::Build(Request* request, const TxPlan& plan, uint32_t mtu,
+                                  const Form& form, uint16_t n, PacketSpace* space) {
+  const HeaderLine* lines = request->lines;
+  const bool plain = IsPlain(*request, form);
+  const uint16_t vlan_len = plan.vlan != 0 ? kVlanTag : 0;
+  const auto end = static_cast<uint16_t>(request->assembled + n);
+  Built built;
+  EthernetForm ethernet;
+  uint32_t hop_index = UINT32_MAX;
+  PacketRun run{request, request->assembled, 0, 0};
+  for (uint16_t i = request->assembled; i < end; request->assembled = i) {
+    const HeaderLine& line = lines[i];
+    if (line.next_hop != hop_index) {
+      hop_index = line.next_hop;
+      ethernet = EthernetForm::Of(next_hops_[hop_index]);
+    }
+    auto next = static_cast<uint16_t>(i + 1);
+    while (plain && next < end && LeaveAlike(line, lines[next])) next++;
+    const auto alike = static_cast<uint16_t>(next - i);
+    const PrivatePart& part = request->privates != nullptr ? request->privates[i] : kNoPrivatePart;
+    const uint32_t ip_len =
+        IpUdpLen(line) + part.prepend_len + request->payload_len + part.append_len;
+    if (unlikely(ethernet.Tag() != line.next_hop_tag || ip_len > mtu)) {
+      Refuse(request, i, alike, ip_len > mtu ? EMSGSIZE : EHOSTUNREACH);
+      AddRun(run, space);
+      run = {request, next, 0, 0};
+      i = next;
+      continue;
+    }
+    rte_mbuf** place = space->mbufs + space->nb_mbufs;
+    if (likely(plain)) {
+      BuildAlike(request, plan, form, ethernet, i, alike, place, &built);
+    } else if (!BuildOther(*request, plan, form, ethernet, i, place, &built)) {
+      break;
+    }
+    space->nb_mbufs = static_cast<uint16_t>(space->nb_mbufs + alike);
+    run.packets = static_cast<uint16_t>(run.packets + alike);
+    run.bytes += alike * (ethernet.len + ip_len + vlan_len);
+    i = next;
+  }
+  AddRun(run, space);
+  return built;
+}
+
+void Assembler::Fill(Request* request, const TxPlan& plan, uint32_t mtu, uint16_t room,
+                     PacketSpace* space) {
   // One decision for the whole request.
   const Form form = FormOf(*request, plan);
   auto n =
       static_cast<uint16_t>(std::min<uint32_t>(room, request->nb_recipients - request->assembled));
   if (form.chain && !MakeView(request, plan, form.pieces)) n = 0;
   if (form.chain && n > 0 && rte_mbuf_refcnt_read(request->view) + n > kMaxReferences) n = 0;
-  rte_mbuf* heads[kMaxRecipients];
+  rte_mbuf** heads = space->mbufs + space->nb_mbufs;
   while (n > 0 && rte_mempool_get_bulk(pools_.heads, reinterpret_cast<void**>(heads), n) != 0) {
     n /= 2;
   }
   if (n == 0) {
     counters_->Add(Counter::kNoMbuf);
-    return 0;
+    return;
   }
-
   TakeOver(pools_.heads);
-  const uint16_t vlan_len = plan.vlan != 0 ? kVlanTag : 0;
-  uint16_t built = 0, used_heads = 0, references = 0, appended = 0, copied = 0;
-  uint32_t hop_index = UINT32_MAX;
-  uint64_t destination_and_tag = 0;
   const uint16_t end = request->assembled + n;
-  uint16_t i = request->assembled;
-  for (; i < end; i++) {
-    const HeaderLine& line = request->lines[i];
-    rte_prefetch0(&line + 2);
-    const PrivatePart& part = request->privates != nullptr ? request->privates[i] : kNoPrivatePart;
-    if (line.next_hop != hop_index) {
-      hop_index = line.next_hop;
-      destination_and_tag =
-          next_hops_[hop_index].destination_and_tag.load(std::memory_order_acquire);
-    }
-    const uint32_t datagram_len = part.prepend_len + request->payload_len + part.append_len;
-    const uint32_t ip_len = IpUdpLen(line) + datagram_len;
-    if (unlikely(destination_and_tag >> 48 != line.next_hop_tag || ip_len > mtu)) {
-      const bool oversize = ip_len > mtu;
-      FailRecipient(request, i, oversize ? EMSGSIZE : EHOSTUNREACH);
-      counters_->Add(oversize ? Counter::kOversize : Counter::kNextHopGone);
-      request->finished++;
-      continue;
-    }
-    // With an append segment the chain may be one mbuf too long for the driver.
-    const bool chain = form.chain && (part.append_len == 0 || form.pieces + 2 <= plan.max_segments);
-    const uint32_t first_len =
-        kEthernetHeader + kVlanTag + IpUdpLen(line) + (chain ? part.prepend_len : datagram_len);
-    rte_mbuf* head = likely(first_len <= kHeadRoom) ? heads[used_heads] : TakeOne(pools_.large);
-    if (unlikely(head == nullptr)) break;
-    const uint16_t head_len =
-        WriteHead(*request, line, part, plan, destination_and_tag, next_hops_[hop_index], head);
-    const uint16_t ethernet_len = head_len - part.prepend_len - IpUdpLen(line);
-    if (!chain) {
-      uint8_t* at = rte_pktmbuf_mtod_offset(head, uint8_t*, head_len);
-      for (uint16_t s = 0; s < request->nb_segments; s++) {
-        rte_memcpy(at, request->segments[s].data, request->segments[s].len);
-        at += request->segments[s].len;
-      }
-      if (part.append_len > 0) {
-        rte_memcpy(at, request->private_bytes + part.offset + part.prepend_len, part.append_len);
-      }
-      SetLength(head, static_cast<uint16_t>(ethernet_len + ip_len));
-      copied++;
-    } else if (part.append_len > 0) {
-      if (unlikely(!Append(*request, part, form.pieces, head))) {
-        if (first_len > kHeadRoom) rte_mbuf_raw_free(head);
-        break;
-      }
-      appended++;
-    } else {
-      head->next = request->view;
-      head->nb_segs = static_cast<uint16_t>(1 + form.pieces);
-      head->pkt_len += request->payload_len;
-      references++;
-    }
-    if (first_len <= kHeadRoom) used_heads++;
-    packets[built++] = {head, request, i, ip_len + ethernet_len + vlan_len};
+  const Built built = Build(request, plan, mtu, form, n, space);
+  rte_mbuf** unused = space->mbufs + space->nb_mbufs;
+  if (unused < heads + n) {
+    rte_mempool_put_bulk(pools_.heads, reinterpret_cast<void**>(unused),
+                         static_cast<unsigned>(heads + n - unused));
   }
-  request->assembled = i;
-  if (used_heads < n) {
-    rte_mempool_put_bulk(pools_.heads, reinterpret_cast<void**>(heads + used_heads),
-                         n - used_heads);
-  }
-  if (references > 0) {
+  if (built.references > 0) {
     // Once per burst, before any of its packets can be freed.
-    SharedPayload::Refer(request->view, references);
+    SharedPayload::Refer(request->view, built.references);
   }
   if (request->assembled == request->nb_recipients) {
     SharedPayload::Release(request->view);  // ours; the packets hold theirs
     request->view = nullptr;
   }
-  if (i < end) counters_->Add(Counter::kNoMbuf);
-  if (built > copied) counters_->Add(Counter::kChained, built - copied);
-  if (copied > 0) counters_->Add(Counter::kCopied, copied);
-  if (appended > 0) counters_->Add(Counter::kAppended, appended);
-  return built;
+  if (request->assembled < end) counters_->Add(Counter::kNoMbuf);
+  const auto chained = static_cast<uint16_t>(built.references + built.appended);
+  if (chained > 0) counters_->Add(Counter::kChained, chained);
+  if (built.copied > 0) counters_->Add(Counter::kCopied, built.copied);
+  if (built.appended > 0) counters_->Add(Counter::kAppended, built.appended);
 }
 
 }  // namespace groupcast

@@ -8,6 +8,7 @@
 
 #include "engine/datapath/counters.h"
 #include "engine/datapath/next_hops.h"
+#include "engine/datapath/packet_head.h"
 #include "engine/datapath/request.h"
 
 namespace groupcast {
@@ -39,12 +40,20 @@ struct TxPlan {
   uint16_t vlan = 0;                    // 802.1Q TCI that the device inserts; 0: none
 };
 
-// A packet and whom it is for.
-struct Packet {
-  rte_mbuf* mbuf;
+// Packets in a row of one request, for recipients in a row.
+struct PacketRun {
   Request* request;
-  uint16_t recipient;  // index in request
-  uint32_t frame_len;
+  uint16_t first_recipient;  // index in request
+  uint16_t packets;
+  uint32_t bytes;  // of their frames
+};
+
+// Where packets are put that are to leave together. Not owned.
+struct PacketSpace {
+  rte_mbuf** mbufs;
+  PacketRun* runs;  // as many; those of recipients that fail begin a new one
+  uint16_t nb_mbufs = 0;
+  uint16_t nb_runs = 0;
 };
 
 // Marks recipient `i` as failed. The caller of this counts it in `finished`.
@@ -62,9 +71,9 @@ class Assembler {
       : pools_(pools), next_hops_(next_hops), counters_(counters), ip_id_(first_ip_id) {}
 
   // Builds packets for up to `room` of the request's recipients from `request->assembled` on, and
-  // moves it. Returns how many packets were written; fewer than asked where recipients failed
-  // (already counted in `finished`) or mbufs ran out (the rest stays for later).
-  uint16_t Fill(Request* request, const TxPlan& plan, uint32_t mtu, uint16_t room, Packet* packets);
+  // moves it; the packets and their runs are in `space` then. Fewer than asked where recipients
+  // failed (already counted in `finished`) or mbufs ran out (the rest stays for later).
+  void Fill(Request* request, const TxPlan& plan, uint32_t mtu, uint16_t room, PacketSpace* space);
 
  private:
   // How the packets of one request are made.
@@ -72,12 +81,23 @@ class Assembler {
     bool chain;
     uint32_t pieces;  // mbufs on the payload, if chained
   };
+  struct Built {
+    uint16_t references = 0;  // on the view
+    uint16_t appended = 0;
+    uint16_t copied = 0;
+  };
   Form FormOf(const Request& request, const TxPlan& plan) const;
   bool MakeView(Request* request, const TxPlan& plan, uint32_t pieces);
+  bool IsPlain(const Request& request, const Form& form) const;
+  Built Build(Request* request, const TxPlan& plan, uint32_t mtu, const Form& form, uint16_t n,
+              PacketSpace* space);
+  void BuildAlike(Request* request, const TxPlan& plan, const Form& form,
+                  const EthernetForm& ethernet, uint16_t first, uint16_t n, rte_mbuf** mbufs,
+                  Built* built);
+  bool BuildOther(const Request& request, const TxPlan& plan, const Form& form,
+                  const EthernetForm& ethernet, uint16_t recipient, rte_mbuf** place, Built* built);
+  void Refuse(Request* request, uint16_t first, uint16_t n, int error);
   bool Append(const Request& request, const PrivatePart& part, uint32_t pieces, rte_mbuf* head);
-  uint16_t WriteHead(const Request& request, const HeaderLine& line, const PrivatePart& part,
-                     const TxPlan& plan, uint64_t destination_and_tag, const NextHop& hop,
-                     rte_mbuf* head);
 
   LcorePools pools_;
   const NextHopTable& next_hops_;

@@ -41,6 +41,11 @@ struct PrivatePart {
   uint16_t sum;  // folded, of both at their places in the datagram
 };
 
+// Whether both are prepended bytes only, and as many (Request::uniform).
+inline bool IsLike(const PrivatePart& one, const PrivatePart& other) {
+  return one.prepend_len == other.prepend_len && (one.append_len | other.append_len) == 0;
+}
+
 inline constexpr uint16_t kIpv4Headers = sizeof(rte_ipv4_hdr) + sizeof(rte_udp_hdr);
 inline constexpr uint16_t kIpv6Headers = sizeof(rte_ipv6_hdr) + sizeof(rte_udp_hdr);
 inline constexpr uint16_t kEthernetHeader = sizeof(rte_ether_hdr);
@@ -49,6 +54,16 @@ inline constexpr uint16_t kVlanTag = sizeof(rte_vlan_hdr);
 inline bool IsIpv6(const HeaderLine& line) { return line.headers[0] >> 4 == 6; }
 inline uint16_t IpUdpLen(const HeaderLine& line) {
   return IsIpv6(line) ? kIpv6Headers : kIpv4Headers;
+}
+
+// Whether both leave through the same next hop, by the same protocol, IPv4 with the same type of
+// service and don't-fragment.
+inline bool LeaveAlike(const HeaderLine& one, const HeaderLine& other) {
+  uint64_t first, others_first;
+  std::memcpy(&first, one.headers, sizeof(first));
+  std::memcpy(&others_first, other.headers, sizeof(others_first));
+  return one.next_hop == other.next_hop && one.next_hop_tag == other.next_hop_tag &&
+         (first == others_first || (IsIpv6(one) && IsIpv6(other)));
 }
 
 // Where it goes to.
@@ -84,9 +99,9 @@ struct Ipv6Sender {
   uint32_t flow_label;  // 20 bits, host order
 };
 
+// Both halves added, and the carry of that.
 inline uint16_t FoldSum(uint32_t sum) {
-  sum = (sum & 0xffff) + (sum >> 16);
-  return static_cast<uint16_t>((sum & 0xffff) + (sum >> 16));
+  return static_cast<uint16_t>((sum + (sum << 16 | sum >> 16)) >> 16);
 }
 
 // A sum of bytes that start at an odd place counts with its bytes swapped (RFC 1071, 2(B)).
@@ -102,51 +117,5 @@ void WriteIpv4Line(const Ipv4Sender& sender, rte_be32_t destination, rte_be16_t 
                    HeaderLine* line);
 void WriteIpv6Line(const Ipv6Sender& sender, const IpAddress& destination, rte_be16_t udp_port,
                    HeaderLine* line);
-
-inline void FinishUdp(const HeaderLine& line, uint16_t udp_len, uint32_t payload_sum,
-                      rte_udp_hdr* udp) {
-  const rte_be16_t udp_len_be = rte_cpu_to_be_16(udp_len);
-  udp->dgram_len = udp_len_be;
-  // The length counts twice: in the pseudo header and in the UDP header.
-  const auto sum = static_cast<uint16_t>(
-      ~FoldSum(uint32_t{line.udp_sum} + payload_sum + udp_len_be + udp_len_be));
-  udp->dgram_cksum = sum == 0 ? 0xffff : sum;  // 0 means "no checksum" (RFC 768, RFC 8200 8.1)
-}
-
-// Completes a copied header in place: `ip` points to the line's headers in the packet.
-// `udp_payload_len`: private and shared bytes. `payload_sum`: of all of them, each at its place.
-inline void FinishIpv4(const HeaderLine& line, uint16_t udp_payload_len, uint32_t payload_sum,
-                       uint16_t ip_id, rte_ipv4_hdr* ip) {
-  const auto udp_len = static_cast<uint16_t>(udp_payload_len + sizeof(rte_udp_hdr));
-  ip->total_length = rte_cpu_to_be_16(static_cast<uint16_t>(udp_len + sizeof(rte_ipv4_hdr)));
-  ip->packet_id = ip_id;
-  ip->hdr_checksum = static_cast<uint16_t>(
-      ~FoldSum(uint32_t{ip->hdr_checksum} + ip->total_length + ip->packet_id));
-  FinishUdp(line, udp_len, payload_sum, reinterpret_cast<rte_udp_hdr*>(ip + 1));
-}
-
-inline void FinishIpv6(const HeaderLine& line, uint16_t udp_payload_len, uint32_t payload_sum,
-                       rte_ipv6_hdr* ip) {
-  const auto udp_len = static_cast<uint16_t>(udp_payload_len + sizeof(rte_udp_hdr));
-  ip->payload_len = rte_cpu_to_be_16(udp_len);
-  FinishUdp(line, udp_len, payload_sum, reinterpret_cast<rte_udp_hdr*>(ip + 1));
-}
-
-inline bool DontFragment(const rte_ipv4_hdr* ip) {
-  return (ip->fragment_offset & RTE_BE16(RTE_IPV4_HDR_DF_FLAG)) != 0;
-}
-
-// The Ethernet header of a packet to `hop`; returns its length.
-inline uint16_t WriteEthernet(uint64_t destination_and_tag, const NextHop& hop, void* at) {
-  const uint64_t source_and_type = hop.source_and_type.load(std::memory_order_relaxed);
-  const uint32_t vlan_and_type = hop.vlan_and_type.load(std::memory_order_relaxed);
-  auto* bytes = static_cast<uint8_t*>(at);
-  // The first store's last two bytes (the tag) are overwritten by the second.
-  std::memcpy(bytes, &destination_and_tag, sizeof(uint64_t));
-  std::memcpy(bytes + RTE_ETHER_ADDR_LEN, &source_and_type, sizeof(uint64_t));
-  if (vlan_and_type == 0) return kEthernetHeader;
-  std::memcpy(bytes + kEthernetHeader, &vlan_and_type, sizeof(uint32_t));
-  return kEthernetHeader + kVlanTag;
-}
 
 }  // namespace groupcast

@@ -5,6 +5,7 @@
 #include <rte_ethdev.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "engine/datapath/hand_over.h"
@@ -14,11 +15,8 @@ namespace groupcast {
 uint16_t Port::SendBurst() {
   const uint16_t waiting = Backlog();
   if (waiting == 0) return 0;
-  rte_mbuf* mbufs[kBurst];
-  for (uint16_t i = 0; i < waiting; i++) {
-    mbufs[i] = packets_[first_ + i].mbuf;
-    HandOver(mbufs[i]);
-  }
+  rte_mbuf** mbufs = mbufs_.data() + first_;
+  for (uint16_t i = 0; i < waiting; i++) HandOver(mbufs[i]);
   const uint16_t taken = rte_eth_tx_burst(plan_.port_id, plan_.queue, mbufs, waiting);
   if (taken < waiting) counters_->Add(Counter::kTxFull);
   if (taken > 0) needs_kick_ = kick_.count > 0;
@@ -29,35 +27,47 @@ uint16_t Port::SendBurst() {
 // From here on nobody reads a field of the taken mbufs: they are the driver's.
 void Port::Account(uint16_t taken) {
   uint64_t bytes = 0;
-  const uint16_t end = first_ + taken;
-  while (first_ < end) {
-    Request* request = packets_[first_].request;
-    uint16_t run = 0;
-    while (first_ < end && packets_[first_].request == request) {
-      bytes += packets_[first_].frame_len;
-      first_++;
-      run++;
+  first_ = static_cast<uint16_t>(first_ + taken);
+  for (uint16_t left = taken; left > 0;) {
+    PacketRun& run = runs_[first_run_];
+    const uint16_t n = std::min(left, run.packets);
+    uint32_t waiting_bytes = 0;
+    if (n < run.packets) {
+      const uint16_t vlan_len = plan_.vlan != 0 ? kVlanTag : 0;
+      for (uint16_t i = 0; i < run.packets - n; i++) {
+        waiting_bytes += mbufs_[first_ + i]->pkt_len + vlan_len;
+      }
+    } else {
+      first_run_++;
     }
-    request->finished += run;
+    bytes += run.bytes - waiting_bytes;
+    run.bytes = waiting_bytes;
+    run.first_recipient = static_cast<uint16_t>(run.first_recipient + n);
+    run.packets = static_cast<uint16_t>(run.packets - n);
+    left = static_cast<uint16_t>(left - n);
+    Request* request = run.request;
+    request->finished = static_cast<uint16_t>(request->finished + n);
     if (request->finished == request->nb_recipients) CompleteRequest(request, counters_);
   }
-  if (first_ == count_) first_ = count_ = 0;
+  if (first_ == count_) Empty();
   counters_->Add(Counter::kPackets, taken);
   counters_->Add(Counter::kBytes, bytes);
 }
 
 uint16_t Port::Fail(int error) {
   const uint16_t failed = Backlog();
-  for (; first_ < count_; first_++) {
-    const Packet& packet = packets_[first_];
-    rte_pktmbuf_free(packet.mbuf);
-    FailRecipient(packet.request, packet.recipient, error);
-    packet.request->finished++;
-    if (packet.request->finished == packet.request->nb_recipients) {
-      CompleteRequest(packet.request, counters_);
+  for (; first_ < count_; first_++) rte_pktmbuf_free(mbufs_[first_]);
+  for (; first_run_ < nb_runs_; first_run_++) {
+    const PacketRun& run = runs_[first_run_];
+    for (uint16_t i = 0; i < run.packets; i++) {
+      FailRecipient(run.request, static_cast<uint16_t>(run.first_recipient + i), error);
+    }
+    run.request->finished = static_cast<uint16_t>(run.request->finished + run.packets);
+    if (run.request->finished == run.request->nb_recipients) {
+      CompleteRequest(run.request, counters_);
     }
   }
-  first_ = count_ = 0;
+  Empty();
   return failed;
 }
 

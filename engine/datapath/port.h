@@ -3,6 +3,7 @@
 #pragma once
 
 #include <rte_ether.h>
+#include <rte_mbuf.h>
 
 #include <array>
 #include <atomic>
@@ -85,9 +86,12 @@ class Port {
   // Packets that the driver has not taken.
   uint16_t Backlog() const { return count_ - first_; }
   uint16_t Room() const { return first_ == 0 ? kBurst - count_ : 0; }
-  // Where the assembler writes up to Room() packets, then Added().
-  Packet* Free() { return packets_.data() + count_; }
-  void Added(uint16_t n) { count_ += n; }
+  // Where the assembler puts up to Room() packets, then Added().
+  PacketSpace Free() { return {mbufs_.data() + count_, runs_.data() + nb_runs_}; }
+  void Added(const PacketSpace& space) {
+    count_ = static_cast<uint16_t>(count_ + space.nb_mbufs);
+    nb_runs_ = static_cast<uint16_t>(nb_runs_ + space.nb_runs);
+  }
 
   // Hands over what waits. Returns how many packets the driver took; whatever it did not take stays
   // ours, in order.
@@ -103,15 +107,19 @@ class Port {
 
  private:
   void Account(uint16_t taken);
+  void Empty() { first_ = count_ = first_run_ = nb_runs_ = 0; }
 
   TxPlan plan_;
   const PortState& state_;
   KickSockets kick_;
   Counters* counters_;
   bool needs_kick_ = false;
-  uint16_t first_ = 0;
+  uint16_t first_ = 0;  // of mbufs_, that waits
   uint16_t count_ = 0;
-  std::array<Packet, kBurst> packets_;
+  uint16_t first_run_ = 0;
+  uint16_t nb_runs_ = 0;
+  std::array<rte_mbuf*, kBurst> mbufs_;
+  std::array<PacketRun, kBurst> runs_;
 };
 static_assert(Port::kBurst <= kMaxRecipients, "the assembler's burst array is this large");
 

@@ -7,7 +7,7 @@
 namespace groupcast {
 namespace {
 
-constexpr uint16_t kTurn = 32;  // packets of one queue per turn
+constexpr uint16_t kTurn = 32;  // packets of one queue per turn, if others wait
 
 }  // namespace
 
@@ -43,9 +43,10 @@ bool PortTurns::Serve(Assembler* assembler) {
       RequestQueue* queue = first_;
       Request* request = queue->first;
       const uint16_t before = request->assembled;
-      const uint16_t built = assembler->Fill(request, port_.plan(), port_.Mtu(),
-                                             std::min(port_.Room(), kTurn), port_.Free());
-      port_.Added(built);
+      PacketSpace space = port_.Free();
+      const uint16_t turn = queue->next_turn == nullptr ? Port::kBurst : kTurn;
+      assembler->Fill(request, port_.plan(), port_.Mtu(), std::min(port_.Room(), turn), &space);
+      port_.Added(space);
       if (request->assembled == before) break;  // no mbufs now
       moved = true;
       if (request->assembled == request->nb_recipients) {

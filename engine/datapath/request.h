@@ -6,7 +6,6 @@
 
 #include <array>
 #include <atomic>
-#include <cstddef>
 #include <cstdint>
 
 #include "engine/datapath/arena.h"
@@ -40,7 +39,7 @@ struct SendProgress {
 
 // Recipients of one groupcast that leave by one TX queue: everything that crosses from a caller's
 // thread to an engine lcore. Lives in its channel's arena, with its arrays behind it.
-struct Request {
+struct alignas(64) Request {
   // caller: wo until posted; then lcore, caller: ro
   uint16_t nb_recipients;
   uint16_t port;         // index of the engine's port
@@ -50,50 +49,52 @@ struct Request {
   // Most of the IPv4 time to live or the IPv6 hop limit, whatever the lines say; 0: as they say.
   uint8_t hop_limit;
   bool adopted;  // `view` is a received mbuf, whose data the payload is
+  bool uniform;  // each recipient has `prepend_len` private bytes, all before the payload
+  uint16_t prepend_len;
   uint32_t payload_len;
   const PayloadSegment* segments;
-  std::atomic<uint32_t>* payload_holds;  // of the segments' memory, one is this request's; or null
   const HeaderLine* lines;
+  const PrivatePart* privates;  // by recipient; null: nobody has private bytes
+  const uint8_t* private_bytes;
+  uint8_t* errors;            // errno per recipient; lcore: wo until done; caller: ro from then on
+  ErrorCounts* error_counts;  // where failures are counted that nobody waits for; or null
+  std::atomic<uint32_t>* payload_holds;  // of the segments' memory, one is this request's; or null
   std::atomic<uint32_t>* line_holds;  // of the lines' memory, one is this request's until done; or
                                       // null: they lie behind the request
-  const PrivatePart* privates;        // by recipient; null: nobody has private bytes
-  const uint8_t* private_bytes;
-  SendProgress* progress;  // of an asynchronous send, until done; or null
+  SendProgress* progress;             // of an asynchronous send, until done; or null
   // Of an asynchronous send that waits for that, until nobody reads the payload; or null.
   std::atomic<uint32_t>* requests_reading;
-  HeaderLine* own_lines;       // caller only: to write `lines`, if they lie here
-  PrivatePart* own_privates;   // caller only
-  uint8_t* own_private_bytes;  // caller only
-  PayloadSegment own_segment;  // caller only: a payload in one arena block
-  uint32_t* indices;           // caller only: place of each recipient in the call
-  uint64_t socket_cookie;      // caller only
-  uint64_t bytes;              // caller only: of all datagrams, with their headers
-  uint64_t call;               // caller only: number of the call that posted it
-  Request* caller_next;        // caller only: its outstanding requests
+  PayloadSegment own_segment;  // a payload in one block
 
-  // lcore only
-  Request* next;       // in its port's queue
-  rte_mbuf* view;      // this request's mbufs on the payload, once one is needed
-  uint16_t assembled;  // recipients [0, assembled) are in the port's burst or further
-  uint16_t finished;   // recipients accepted or failed
+  // caller only
+  HeaderLine* own_lines;       // to write `lines`, if they lie here
+  PrivatePart* own_privates;   // to write `privates`
+  uint8_t* own_private_bytes;  // to write `private_bytes`
+  uint32_t* indices;           // place of each recipient in the call
+  uint64_t socket_cookie;
+  uint64_t bytes;        // of all datagrams, with their headers
+  uint64_t call;         // number of the call that posted it
+  Request* caller_next;  // its outstanding requests
+
+  // lcore only, on a line of their own: nobody who waits takes it from the lcore that counts.
+  alignas(64) Request* next;  // in its port's queue
+  rte_mbuf* view;             // this request's mbufs on the payload, once one is needed
+  uint16_t assembled;         // recipients [0, assembled) are in the port's burst or further
+  uint16_t finished;          // recipients accepted or failed
   uint16_t failed;
+  // The view's reference count; outlives the view's own mbufs.
+  rte_mbuf_ext_shared_info shared_info;
 
-  // lcore: wo until done; caller: ro from then on
-  uint8_t* errors;  // errno per recipient
+  // Both, with atomics.
+  // lcore: stores 1 with release when every recipient is accepted or failed; caller: acquire
+  alignas(64) std::atomic<uint32_t> done;
   // caller: w, also after posting; lcore: r. Nobody waits: errors are counted, not reported
   std::atomic<bool> nobody_waits;
-  // lcore: stores 1 with release when every recipient is accepted or failed; caller: acquire
-  std::atomic<uint32_t> done;
   // One hold each: the caller, the lcore until done, the view until its last mbuf is released.
   std::atomic<uint32_t> holds;
   // Who may still read the payload: the lcore until done, the view until its last mbuf is released.
   std::atomic<uint32_t> readers;
-  // The view's reference count; outlives the view's own mbufs.
-  rte_mbuf_ext_shared_info shared_info;
-  ErrorCounts* error_counts;  // where failures are counted that nobody waits for; or null
 };
-// A caller that waits for `done` does not take the line from the lcore that counts.
-static_assert(offsetof(Request, finished) / 64 != offsetof(Request, done) / 64);
 
 // Gives back one hold; with the last one, the request's place in its arena.
 inline void ReleaseRequest(Request* request) {

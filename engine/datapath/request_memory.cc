@@ -5,6 +5,8 @@
 #include <cstring>
 #include <new>
 
+#include "engine/datapath/packet_head.h"
+
 namespace groupcast {
 namespace {
 
@@ -15,7 +17,8 @@ constexpr size_t kRequestLen = RTE_ALIGN_CEIL(sizeof(Request), size_t{64});
 size_t RequestLen(const RequestShape& shape) {
   const size_t own = shape.own_lines ? sizeof(HeaderLine) + sizeof(uint32_t) : 0;
   const size_t privates = shape.privates ? sizeof(PrivatePart) : 0;
-  return kRequestLen + shape.nb_recipients * (own + privates + sizeof(uint8_t));
+  const size_t slack = shape.privates ? kPrivateSlack : 0;
+  return kRequestLen + shape.nb_recipients * (own + privates + sizeof(uint8_t)) + slack;
 }
 
 Request* AllocateRequest(Arena* arena, const RequestShape& shape, uint32_t holds) {

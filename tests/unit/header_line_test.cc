@@ -5,20 +5,25 @@
 #include <gtest/gtest.h>
 #include <rte_ip.h>
 
+#include <algorithm>
+#include <cstring>
 #include <random>
 #include <string>
+
+#include "engine/datapath/packet_head.h"
 
 namespace groupcast {
 namespace {
 
 // A whole datagram made from a line, as the assembler does.
 struct Datagram {
-  alignas(8) uint8_t bytes[kIpv6Headers + 2048];
+  alignas(8) uint8_t frame[kEthernetHeader + kIpv6Headers + 2048 + kPrivateSlack];
   bool ipv6 = false;
-  rte_ipv4_hdr* ip() { return reinterpret_cast<rte_ipv4_hdr*>(bytes); }
-  rte_ipv6_hdr* ip6() { return reinterpret_cast<rte_ipv6_hdr*>(bytes); }
+  uint8_t* bytes() { return frame + kEthernetHeader; }
+  rte_ipv4_hdr* ip() { return reinterpret_cast<rte_ipv4_hdr*>(bytes()); }
+  rte_ipv6_hdr* ip6() { return reinterpret_cast<rte_ipv6_hdr*>(bytes()); }
   rte_udp_hdr* udp() {
-    return reinterpret_cast<rte_udp_hdr*>(bytes + (ipv6 ? kIpv6Headers : kIpv4Headers) -
+    return reinterpret_cast<rte_udp_hdr*>(bytes() + (ipv6 ? kIpv6Headers : kIpv4Headers) -
                                           sizeof(rte_udp_hdr));
   }
   uint16_t WrittenUdpChecksum() { return udp()->dgram_cksum; }
@@ -60,7 +65,7 @@ class HeaderLineTest : public testing::Test {
   }
 
   void Make(bool ipv6, const std::string& prepend, const std::string& payload,
-            const std::string& append, uint16_t id, Datagram* datagram) {
+            const std::string& append, uint16_t id, uint8_t most_hops, Datagram* datagram) {
     const uint16_t append_sum = SumBytes(append.data(), append.size());
     const uint16_t private_sum = FoldSum(uint32_t{SumBytes(prepend.data(), prepend.size())} +
                                          SumAt(append_sum, prepend.size() + payload.size()));
@@ -68,18 +73,24 @@ class HeaderLineTest : public testing::Test {
     WriteLine(ipv6, &line);
     ASSERT_EQ(IsIpv6(line), ipv6);
     datagram->ipv6 = ipv6;
-    const uint16_t headers = IpUdpLen(line);
-    std::memcpy(datagram->bytes, line.headers, headers);
-    const std::string data = prepend + payload + append;
-    std::memcpy(datagram->bytes + headers, data.data(), data.size());
-    const uint32_t payload_sum =
-        uint32_t{SumAt(SumBytes(payload.data(), payload.size()), prepend.size())} + private_sum;
-    const auto len = static_cast<uint16_t>(data.size());
-    if (ipv6) {
-      FinishIpv6(line, len, payload_sum, datagram->ip6());
-    } else {
-      FinishIpv4(line, len, payload_sum, id, datagram->ip());
-    }
+    const HeadForm form(EthernetForm{}, line, static_cast<uint16_t>(prepend.size()),
+                        static_cast<uint32_t>(payload.size()), static_cast<uint16_t>(append.size()),
+                        SumBytes(payload.data(), payload.size()), most_hops);
+    ASSERT_EQ(form.len, kEthernetHeader + IpUdpLen(line) + prepend.size());
+    std::string slack = prepend;
+    slack.resize(prepend.size() + kPrivateSlack);
+    const PrivateBytesOf private_bytes = {reinterpret_cast<const uint8_t*>(slack.data()),
+                                          private_sum};
+    uint16_t next_id = id;
+    WritePacketHead(form, line, private_bytes, &next_id, datagram->frame);
+    ASSERT_EQ(next_id, static_cast<uint16_t>(id + form.counts_ids));
+    const std::string behind = payload + append;
+    std::memcpy(datagram->frame + form.len, behind.data(), behind.size());
+    const uint8_t hops = ipv6 ? datagram->ip6()->hop_limits : datagram->ip()->time_to_live;
+    const uint8_t own = line.headers[ipv6 ? 7 : 8];
+    ASSERT_EQ(hops, most_hops == 0 ? own : std::min(own, most_hops));
+    if (ipv6) return;
+    ASSERT_EQ(datagram->ip()->packet_id, form.counts_ids ? id : 0);
   }
 
   std::mt19937 random_{20080528};
@@ -92,7 +103,8 @@ TEST_F(HeaderLineTest, ChecksumsAreDpdksOwn) {
     const std::string prepend = Random(random_() % 20), payload = Random(random_() % 1000),
                       append = Random(random_() % 20);
     Datagram datagram;
-    Make(ipv6, prepend, payload, append, static_cast<uint16_t>(random_()), &datagram);
+    Make(ipv6, prepend, payload, append, static_cast<uint16_t>(random_()),
+         random_() % 2 == 0 ? uint8_t{0} : static_cast<uint8_t>(random_()), &datagram);
     const size_t len = prepend.size() + payload.size() + append.size() + sizeof(rte_udp_hdr);
     if (ipv6) {
       ASSERT_EQ(datagram.ip6()->payload_len, rte_cpu_to_be_16(static_cast<uint16_t>(len)));
@@ -128,9 +140,10 @@ TEST_F(HeaderLineTest, ZeroChecksumIsSentAsAllOnes) {
     HeaderLine line;
     WriteIpv4Line(sender, 0, 0, &line);
     Datagram datagram;
-    std::memcpy(datagram.bytes, line.headers, kIpv4Headers);
-    std::memcpy(datagram.bytes + kIpv4Headers, payload.data(), payload.size());
-    FinishIpv4(line, 2, SumBytes(payload.data(), 2), 0, datagram.ip());
+    const HeadForm form(EthernetForm{}, line, 0, 2, 0, SumBytes(payload.data(), 2), 0);
+    uint16_t id = 0;
+    WritePacketHead(form, line, {nullptr, 0}, &id, datagram.frame);
+    std::memcpy(datagram.frame + form.len, payload.data(), payload.size());
     ASSERT_EQ(datagram.WrittenUdpChecksum(), datagram.DpdksUdpChecksum()) << first;
     ASSERT_NE(datagram.udp()->dgram_cksum, 0);
     zeros += datagram.udp()->dgram_cksum == 0xffff ? 1 : 0;
@@ -143,28 +156,34 @@ TEST(SumAt, SwapsAtOddOffsetsOnly) {
   EXPECT_EQ(SumAt(0x1234, 7), 0x3412);
 }
 
-TEST(WriteEthernet, TagDoesNotReachTheWire) {
+// The first bytes of a frame to `hop`.
+std::string FrameTo(const NextHop& hop) {
+  HeaderLine line;
+  WriteIpv4Line({0, 0, 64, 0, true}, 0, 0, &line);
+  const HeadForm form(EthernetForm::Of(hop), line, 0, 0, 0, 0, 0);
+  uint8_t frame[kEthernetHeader + kVlanTag + kIpv6Headers];
+  uint16_t id = 0;
+  WritePacketHead(form, line, {nullptr, 0}, &id, frame);
+  return {reinterpret_cast<char*>(frame), form.ethernet.len + 1u};
+}
+
+TEST(EthernetForm, TagDoesNotReachTheWire) {
   NextHop hop;
   const rte_ether_addr from = {{2, 1, 1, 1, 1, 1}}, to = {{2, 2, 2, 2, 2, 2}};
   hop.SetEthernet(from, to, RTE_BE16(RTE_ETHER_TYPE_IPV4), 0xabcd);
   EXPECT_EQ(hop.Tag(), 0xabcd);
-  uint8_t frame[kEthernetHeader + kVlanTag + 1] = {};
-  frame[kEthernetHeader] = 0x45;
-  EXPECT_EQ(WriteEthernet(hop.destination_and_tag.load(), hop, frame), kEthernetHeader);
-  const uint8_t expected[] = {2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 0x08, 0x00, 0x45};
-  EXPECT_EQ(std::memcmp(frame, expected, sizeof(expected)), 0);
+  EXPECT_EQ(EthernetForm::Of(hop).Tag(), 0xabcd);
+  const char expected[] = {2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 0x08, 0x00, 0x45};
+  EXPECT_EQ(FrameTo(hop), std::string(expected, sizeof(expected)));
 }
 
-TEST(WriteEthernet, VlanTagStandsBeforeTheEtherType) {
+TEST(EthernetForm, VlanTagStandsBeforeTheEtherType) {
   NextHop hop;
   const rte_ether_addr from = {{2, 1, 1, 1, 1, 1}}, to = {{2, 2, 2, 2, 2, 2}};
-  hop.SetEthernet(from, to, RTE_BE16(RTE_ETHER_TYPE_IPV6), 0xabcd, 0x0123);
-  uint8_t frame[kEthernetHeader + kVlanTag + 1] = {};
-  frame[kEthernetHeader + kVlanTag] = 0x60;
-  EXPECT_EQ(WriteEthernet(hop.destination_and_tag.load(), hop, frame), kEthernetHeader + kVlanTag);
+  hop.SetEthernet(from, to, RTE_BE16(RTE_ETHER_TYPE_IPV4), 0xabcd, 0x0123);
   const uint8_t expected[] = {2, 2, 2,    2,    2,    2,    2,    1,    1,   1,
-                              1, 1, 0x81, 0x00, 0x01, 0x23, 0x86, 0xdd, 0x60};
-  EXPECT_EQ(std::memcmp(frame, expected, sizeof(expected)), 0);
+                              1, 1, 0x81, 0x00, 0x01, 0x23, 0x08, 0x00, 0x45};
+  EXPECT_EQ(FrameTo(hop), std::string(reinterpret_cast<const char*>(expected), sizeof(expected)));
 }
 
 }  // namespace

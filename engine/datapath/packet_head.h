@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 the Groupcast authors
+#pragma once
+
+#include <rte_branch_prediction.h>
+#include <rte_mbuf.h>
+#include <rte_memcpy.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "engine/datapath/header_line.h"
+#include "engine/datapath/next_hops.h"
+
+namespace groupcast {
+
+static_assert(RTE_BYTE_ORDER == RTE_LITTLE_ENDIAN, "headers are put together in words");
+
+// A packet's Ethernet header, ready to copy.
+struct EthernetForm {
+  uint64_t destination_and_tag = 0;
+  uint64_t source_and_type = 0;
+  uint32_t vlan_and_type = 0;
+  uint16_t len = kEthernetHeader;  // bytes
+
+  // The tag belongs to the MAC: lines that name another one are of a next hop that is gone.
+  uint16_t Tag() const { return static_cast<uint16_t>(destination_and_tag >> 48); }
+
+  static EthernetForm Of(const NextHop& hop) {
+    EthernetForm form;
+    form.destination_and_tag = hop.destination_and_tag.load(std::memory_order_acquire);
+    form.source_and_type = hop.source_and_type.load(std::memory_order_relaxed);
+    form.vlan_and_type = hop.vlan_and_type.load(std::memory_order_relaxed);
+    if (form.vlan_and_type != 0) form.len = kEthernetHeader + kVlanTag;
+    return form;
+  }
+};
+
+// What is private in one packet; `prepend` is followed by kPrivateSlack readable bytes, so that
+// short ones are copied at once.
+struct PrivateBytesOf {
+  const uint8_t* prepend;
+  uint32_t sum;  // of the appended ones, too, each at its place
+};
+inline constexpr size_t kPrivateSlack = 16;
+
+// What the heads of packets that leave alike have in common (LeaveAlike()), lengths included.
+struct HeadForm {
+  EthernetForm ethernet;
+  bool ipv6;
+  uint8_t most_hops;  // time to live or hop limit; 255: as the lines say
+  rte_be16_t ip_len;  // IPv4: of the packet; IPv6: behind its header
+  rte_be16_t udp_len;
+  uint16_t prepend_len;  // bytes
+  uint16_t len;          // bytes: Ethernet, IP, UDP, prepend
+  uint64_t ipv4_first;   // the header's first 8 bytes with the length, without id
+  uint32_t ipv4_sum;     // of what the lines' sums lack, without id
+  uint32_t udp_sum;      // of what the lines' sums lack, without private bytes
+  bool counts_ids;       // IPv4 without don't-fragment (RFC 6864: an id of 0 will not do)
+
+  // `shared_len`, `shared_sum`: of the shared payload, as if it started at an even place;
+  // `most_hops`: 0: as the lines say.
+  HeadForm(const EthernetForm& ethernet_form, const HeaderLine& line, uint16_t prepended_len,
+           uint32_t shared_len, uint16_t append_len, uint16_t shared_sum, uint8_t hops)
+      : ethernet(ethernet_form),
+        ipv6(IsIpv6(line)),
+        most_hops(hops != 0 ? hops : uint8_t{UINT8_MAX}),
+        prepend_len(prepended_len) {
+    const uint32_t udp_bytes =
+        uint32_t{sizeof(rte_udp_hdr)} + prepended_len + shared_len + append_len;
+    udp_len = rte_cpu_to_be_16(static_cast<uint16_t>(udp_bytes));
+    const auto ip_bytes = static_cast<uint16_t>(udp_bytes + (ipv6 ? 0 : sizeof(rte_ipv4_hdr)));
+    ip_len = rte_cpu_to_be_16(ip_bytes);
+    len = static_cast<uint16_t>(ethernet.len + (ipv6 ? kIpv6Headers : kIpv4Headers) + prepend_len);
+    std::memcpy(&ipv4_first, line.headers, sizeof(ipv4_first));
+    constexpr uint64_t kDontFragment = uint64_t{RTE_BE16(RTE_IPV4_HDR_DF_FLAG)} << 48;
+    counts_ids = !ipv6 && (ipv4_first & kDontFragment) == 0;
+    ipv4_first |= uint64_t{ip_len} << 16;
+    ipv4_sum = ip_len;
+    // The length counts twice: in the pseudo header and in the UDP header.
+    udp_sum = uint32_t{SumAt(shared_sum, prepended_len)} + udp_len + udp_len;
+  }
+};
+
+// What the mbufs of packets that leave alike have in common.
+struct MbufForm {
+  uint16_t nb_segs;
+  uint16_t data_len;
+  uint32_t pkt_len;
+  uint16_t vlan_tci;
+  uint64_t ol_flags;
+};
+
+namespace packet_head {
+
+inline uint64_t Load64(const void* at) {
+  uint64_t word;
+  std::memcpy(&word, at, sizeof(word));
+  return word;
+}
+template <typename T>
+inline void Store(void* at, T word) {
+  std::memcpy(at, &word, sizeof(word));
+}
+
+// UDP length and checksum, as they follow each other.
+inline uint32_t UdpEnd(const HeadForm& form, const HeaderLine& line, uint32_t private_sum) {
+  const auto sum =
+      static_cast<uint16_t>(~FoldSum(uint32_t{line.udp_sum} + form.udp_sum + private_sum));
+  // 0 means "no checksum" (RFC 768, RFC 8200 8.1)
+  return form.udp_len | (sum == 0 ? 0xffffu : uint32_t{sum}) << 16;
+}
+
+// In words, so that nothing just written is read again.
+__rte_always_inline void WriteIpv4(const HeadForm& form, const HeaderLine& line,
+                                   uint32_t private_sum, uint16_t* next_ip_id, uint8_t* at) {
+  const uint16_t ip_id = form.counts_ids ? *next_ip_id : uint16_t{0};
+  *next_ip_id = static_cast<uint16_t>(*next_ip_id + form.counts_ids);
+  uint64_t ttl_to_source = Load64(line.headers + 8);
+  uint32_t sum = (ttl_to_source >> 16 & 0xffff) + form.ipv4_sum + ip_id;
+  const auto ttl = static_cast<uint8_t>(ttl_to_source);
+  if (unlikely(ttl > form.most_hops)) {
+    const auto less = static_cast<uint16_t>(ttl - form.most_hops);  // of the word that it is in
+    ttl_to_source -= less;
+    sum += static_cast<uint16_t>(~less);
+  }
+  const auto checksum = static_cast<uint16_t>(~FoldSum(sum));
+  Store(at, form.ipv4_first | uint64_t{ip_id} << 32);
+  Store(at + 8, (ttl_to_source & ~uint64_t{0xffff0000}) | uint64_t{checksum} << 16);
+  Store(at + 16, Load64(line.headers + 16));  // destination and UDP ports
+  Store(at + 24, UdpEnd(form, line, private_sum));
+}
+
+__rte_always_inline void WriteIpv6(const HeadForm& form, const HeaderLine& line,
+                                   uint32_t private_sum, uint8_t* at) {
+  std::memcpy(at, line.headers, sizeof(line.headers));
+  auto* ip = reinterpret_cast<rte_ipv6_hdr*>(at);
+  ip->payload_len = form.ip_len;
+  ip->hop_limits = std::min(ip->hop_limits, form.most_hops);
+  Store(at + sizeof(rte_ipv6_hdr) + offsetof(rte_udp_hdr, dgram_len),
+        UdpEnd(form, line, private_sum));
+}
+
+}  // namespace packet_head
+
+// Ethernet, IP, UDP and the prepended bytes, with full checksums: form.len bytes, of which
+// kPrivateSlack more may be overwritten. An IPv4 id that counts is *next_ip_id.
+__rte_always_inline void WritePacketHead(const HeadForm& form, const HeaderLine& line,
+                                         const PrivateBytesOf& bytes, uint16_t* next_ip_id,
+                                         uint8_t* frame) {
+  using packet_head::Store;
+  // The first store's last two bytes (the tag) are overwritten by the second.
+  Store(frame, form.ethernet.destination_and_tag);
+  Store(frame + RTE_ETHER_ADDR_LEN, form.ethernet.source_and_type);
+  if (unlikely(form.ethernet.vlan_and_type != 0)) {
+    Store(frame + kEthernetHeader, form.ethernet.vlan_and_type);
+  }
+  uint8_t* at = frame + form.ethernet.len;
+  if (form.ipv6) {
+    packet_head::WriteIpv6(form, line, bytes.sum, at);
+  } else {
+    packet_head::WriteIpv4(form, line, bytes.sum, next_ip_id, at);
+  }
+  if (form.prepend_len == 0) return;
+  at = frame + form.len - form.prepend_len;
+  if (likely(form.prepend_len <= kPrivateSlack)) {
+    rte_mov16(at, bytes.prepend);
+  } else {
+    rte_memcpy(at, bytes.prepend, form.prepend_len);
+  }
+}
+
+// All fields of a packet's first mbuf but `next` and what offloads need; a freed mbuf has refcnt 1,
+// no next and one segment, the rest is as its last user left it.
+__rte_always_inline void SetMbuf(const MbufForm& form, rte_mbuf* mbuf) {
+  constexpr size_t kRearm = offsetof(rte_mbuf, data_off), kLengths = offsetof(rte_mbuf, pkt_len);
+  static_assert(offsetof(rte_mbuf, refcnt) == kRearm + 2 &&
+                offsetof(rte_mbuf, nb_segs) == kRearm + 4 &&
+                offsetof(rte_mbuf, port) == kRearm + 6);
+  static_assert(offsetof(rte_mbuf, data_len) == kLengths + 4 &&
+                offsetof(rte_mbuf, vlan_tci) == kLengths + 6);
+  auto* bytes = reinterpret_cast<uint8_t*>(mbuf);
+  packet_head::Store(bytes + kRearm, uint64_t{RTE_PKTMBUF_HEADROOM} | uint64_t{1} << 16 |
+                                         uint64_t{form.nb_segs} << 32 |
+                                         uint64_t{RTE_MBUF_PORT_INVALID} << 48);
+  mbuf->ol_flags = form.ol_flags;
+  packet_head::Store(bytes + kLengths, uint64_t{form.pkt_len} | uint64_t{form.data_len} << 32 |
+                                           uint64_t{form.vlan_tci} << 48);
+}
+
+}  // namespace groupcast
