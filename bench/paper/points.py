@@ -76,14 +76,14 @@ def measure(figure, x, load, rounds, wire, ways):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--wire', required=True)
-    parser.add_argument('--figures', required=True)
-    parser.add_argument('--output', required=True)
+    for name in ('--figures', '--build', '--output'):
+        parser.add_argument(name, required=True)
     parser.add_argument('--rounds', required=True, type=int)
     parser.add_argument('--seconds', required=True, type=float)
     parser.add_argument('--quick', action='store_true')
     options = parser.parse_args()
     # As bench/compare has it: who sends on the last CPU, our caller on the first.
-    wire = Wire(options.wire, os.cpu_count() - 1, 0)
+    wire = Wire(options.wire, options.build, os.cpu_count() - 1, 0)
     ours, peers = contenders(options.wire, ['sendgroup', 'group'], ['sendmsg', 'sendmmsg'])
     ways = {}
     for contender in ours + peers:

@@ -20,9 +20,10 @@ IP_UDP = 28
 WIRES = ('null', 'veth', 'vhost')
 MODES = ('group', 'sendgroup', 'async')
 PEERS = ('sendmsg', 'sendmmsg', 'io_uring', 'io_uring_zc', 'af_packet_ring', 'testpmd')
-PERF = 'build/tools/groupcast-perf/groupcast-perf'
-KERNEL_PEER = 'build/bench/peers/kernel_peer'
-CONSUMER = 'build/bench/peers/vhost_consumer'
+# In the build directory.
+PERF = 'tools/groupcast-perf/groupcast-perf'
+KERNEL_PEER = 'bench/peers/kernel_peer'
+CONSUMER = 'bench/peers/vhost_consumer'
 PATIENCE_S = 60  # on top of the time that a run sends
 
 
@@ -73,8 +74,9 @@ def contenders(wire, modes, peers):
 class Wire:
     """The wire that bench/peers/wire has made around this process."""
 
-    def __init__(self, name, send_cpu, other_cpu):
+    def __init__(self, name, build, send_cpu, other_cpu):
         self.name = name
+        self.build = build
         self.send_cpu = send_cpu    # of who sends: the kernel's peers, and lcores
         self.other_cpu = other_cpu  # of the caller of an engine, or of the software NIC
         self.device = os.environ['DEVICE']
@@ -90,17 +92,20 @@ class Wire:
         return int(re.search(r'packets (\d+)', rules).group(1))
 
     def run(self, contender, load):
-        """The result of one run. Raises RunError."""
+        """The result of one run. `arrived`, in it, also counts what is sent to warm up. Raises
+        RunError."""
         arrived = self.arrived()
         with tempfile.TemporaryDirectory() as folder:
             if self.name == 'vhost':
-                with _Consumer(folder, self.other_cpu, load) as consumer:
+                with _Consumer(os.path.join(self.build, CONSUMER), folder, self.other_cpu,
+                               load) as consumer:
                     result = self._run(contender, load, folder, consumer.socket_path)
                 result['consumer'] = consumer.account
+                result['arrived'] = consumer.account['packets']
             else:
                 result = self._run(contender, load, folder, None)
         if arrived is not None:
-            result['arrived'] = self.arrived() - arrived  # what is sent to warm up is in it
+            result['arrived'] = self.arrived() - arrived
         return result
 
     def _run(self, contender, load, folder, socket_path):
@@ -109,7 +114,7 @@ class Wire:
         if contender.way == 'testpmd':
             return self._run_testpmd(contender, load, socket_path)
         last = FIRST_RECIPIENT + load.recipients - 1
-        command = [KERNEL_PEER, '--peer', contender.way, '--wire', self.name,
+        command = [os.path.join(self.build, KERNEL_PEER), '--peer', contender.way, '--wire', self.name,
                    '--recipients', f'{FIRST_RECIPIENT}-{last}:{UDP_PORT}', *_lengths(load),
                    '--seconds', str(load.seconds)]
         if contender.way == 'af_packet_ring':
@@ -120,8 +125,8 @@ class Wire:
     def _run_ours(self, contender, load, folder, socket_path):
         # On vhost the other CPU is the software NIC's: caller and lcore share one.
         cpus = [self.send_cpu] if self.name == 'vhost' else [self.send_cpu, self.other_cpu]
-        command = ['taskset', '--cpu-list', ','.join(map(str, cpus)), PERF,
-                   '--vdev', self._vdev(contender.driver, socket_path), '--no-huge',
+        command = ['taskset', '--cpu-list', ','.join(map(str, cpus)),
+                   os.path.join(self.build, PERF), '--vdev', self._vdev(contender.driver, socket_path), '--no-huge',
                    '-l', str(self.send_cpu), '--', '--mode', contender.way,
                    '--recipients', str(load.recipients), *_lengths(load),
                    '--tx-ip', f'10.99.0.1,{FIRST_RECIPIENT}', '--tx-udp', f'0,{UDP_PORT}',
@@ -185,18 +190,18 @@ class Wire:
 class _Consumer:
     """The process at the software NIC's other end, while one run goes on."""
 
-    def __init__(self, folder, cpu, load):
+    def __init__(self, program, folder, cpu, load):
         self.socket_path = os.path.join(folder, 'vhost')
         self.account = None
         self._process = subprocess.Popen(
-            ['taskset', '--cpu-list', str(cpu), CONSUMER, self.socket_path, '--cpu', str(cpu),
+            ['taskset', '--cpu-list', str(cpu), program, self.socket_path, '--cpu', str(cpu),
              '--frame-bytes', str(FRAME_HEADERS + load.datagram())],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
 
     def __enter__(self):
         if self._process.stdout.readline() != 'ready\n':
             self._process.kill()
-            raise RunError(f'{CONSUMER} ended with {self._process.wait()}')
+            raise RunError(f'vhost_consumer ended with {self._process.wait()}')
         return self
 
     def __exit__(self, kind, value, traceback):
@@ -211,7 +216,7 @@ class _Consumer:
         try:
             self.account = json.loads(output)
         except ValueError as error:
-            raise RunError(f'{CONSUMER}: no account of what came') from error
+            raise RunError('vhost_consumer: no account of what came') from error
         if self.account['bad'] > 0 or self.account['packets'] == 0:
             raise RunError(f'the software NIC received {self.account}')
 

@@ -24,14 +24,16 @@ def _cpu_model():
            f'{facts.get("cpu MHz", "unknown")} MHz{where}'
 
 
-def _build():
+def _build(folder):
     try:
-        with open('build/meson-info/intro-compilers.json', encoding='utf-8') as file:
-            compiler = json.load(file)['host']['cpp']
-        with open('build/meson-info/intro-buildoptions.json', encoding='utf-8') as file:
+        with open(f'{folder}/compile_commands.json', encoding='utf-8') as file:
+            words = json.load(file)[0]['command'].split()
+        with open(f'{folder}/meson-info/intro-buildoptions.json', encoding='utf-8') as file:
             options = {option['name']: option['value'] for option in json.load(file)}
-        return f'{compiler["id"]} {compiler["version"]}, buildtype {options["buildtype"]}'
-    except (OSError, KeyError, ValueError):
+        compiler = words[1] if words[0] == 'ccache' else words[0]
+        return f'{_output(compiler, "--version").splitlines()[0]}, ' \
+               f'buildtype {options["buildtype"]}'
+    except (OSError, LookupError, ValueError):
         return 'unknown'
 
 
@@ -41,7 +43,7 @@ def _commit():
     return commit + (' and changes' if changed not in ('', 'unknown') else '')
 
 
-def facts():
+def facts(build):
     """Name and value of each, in the order in which they are shown."""
     return {
         'CPU': _cpu_model(),
@@ -51,7 +53,7 @@ def facts():
         'DPDK (ours)': _output('pkg-config', '--modversion', 'libdpdk'),
         'dpdk-testpmd': _output('dpkg-query', '-W', '-f', '${Version}', 'dpdk-dev'),
         'liburing': _output('pkg-config', '--modversion', 'liburing'),
-        'build': _build(),
+        'build': _build(build),
         'commit': _commit(),
         'load before': ' '.join(f'{load:.2f}' for load in os.getloadavg()),
         'time': time.strftime('%Y-%m-%d %H:%M UTC', time.gmtime()),

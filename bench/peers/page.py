@@ -43,7 +43,7 @@ def times_plot(rows):
     axes.barh(range(len(rows)), [spread.median for spread in spreads], xerr=_whiskers(spreads),
               color=[OURS if row.ours else PEER for row in rows], ecolor='#333', capsize=3)
     for i, spread in enumerate(spreads):
-        axes.annotate(f'{summary.number(spread.median)} ns', (spread.most, i), xytext=(6, 0),
+        axes.annotate(f'{summary.plain(spread.median)} ns', (spread.most, i), xytext=(6, 0),
                       textcoords='offset points', va='center', fontsize=9)
     axes.set_yticks(range(len(rows)), [row.name for row in rows])
     axes.set_xscale('log')
@@ -66,7 +66,7 @@ def ratios_plot(ratios):
         axes.errorbar([spread.median for spread in spreads], places, xerr=_whiskers(spreads),
                       fmt='o', capsize=3, color=PALETTE[i % len(PALETTE)], label=own)
         for place, spread in zip(places, spreads):
-            axes.annotate(summary.number(spread.median), (spread.most, place), xytext=(6, 0),
+            axes.annotate(summary.plain(spread.median), (spread.most, place), xytext=(6, 0),
                           textcoords='offset points', va='center', fontsize=8)
     axes.axvline(1, color='#c33', linewidth=1)
     axes.set_yticks(range(len(peers)), [f'against {peer}' for peer in peers])

@@ -15,23 +15,25 @@ from contenders import Load, RunError, Wire, contenders
 
 def pairs(ours, peers, turn):
     """Lists of neighbours in time: a peer's run between two of ours, so that each ratio is of two
-    runs next to each other. Every other round goes the other way round."""
+    runs next to each other. Every other round goes the other way round. What sends by a driver is
+    compared with ours on that driver."""
     for peer in peers:
-        for i in range(0, len(ours), 2):
-            runs = [ours[i], peer, *ours[i + 1:i + 2]]
+        alike = [own for own in ours if peer.driver in ('kernel', own.driver)]
+        for i in range(0, len(alike), 2):
+            runs = [alike[i], peer, *alike[i + 1:i + 2]]
             yield runs if turn % 2 == 0 else runs[::-1]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    for name in ('--wire', '--modes', '--peers', '--output'):
+    for name in ('--wire', '--build', '--modes', '--peers', '--output'):
         parser.add_argument(name, required=True)
     for name in ('--rounds', '--recipients', '--payload', '--prepend', '--send-cpu', '--other-cpu'):
         parser.add_argument(name, required=True, type=int)
     parser.add_argument('--seconds', required=True, type=float)
     options = parser.parse_args()
     load = Load(options.recipients, options.payload, options.prepend, options.seconds)
-    wire = Wire(options.wire, options.send_cpu, options.other_cpu)
+    wire = Wire(options.wire, options.build, options.send_cpu, options.other_cpu)
     ours, peers = contenders(options.wire, options.modes.split(','), options.peers.split(','))
     missing, failed, pair = set(), set(), 0
     with open(options.output, 'a', encoding='utf-8') as output:
@@ -61,4 +63,7 @@ def main():
 
 
 if __name__ == '__main__':
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(1)

@@ -5,6 +5,10 @@ import dataclasses
 import statistics
 
 
+LEAST_CPUS = 0.9
+MOST_LOST = 1e-3  # what is still on its way when a program ends
+
+
 @dataclasses.dataclass
 class Spread:
     """Median, least and most of some runs."""
@@ -69,11 +73,16 @@ def _note(records, results):
         notes.append(f'{dropped / (packets + dropped):.2%} dropped')
     lost = sum(max(0, result['packets'] - result['arrived'])
                for result in results if 'arrived' in result)
-    if lost > 0:
+    if lost > MOST_LOST * packets:
         notes.append(f'{lost / packets:.2%} did not arrive')
     by_kernel = sum(result.get('kernel_packets', 0) for result in results)
     if by_kernel > 0:
         notes.append(f'{by_kernel} went by the kernel')
+    # Who sends as fast as it goes has a CPU for itself, or was disturbed.
+    cpus = _spread([{'cpus': result['cpu_ns_per_packet'] / result['ns_per_packet']}
+                    for result in results if result.get('cpu_ns_per_packet')], 'cpus')
+    if cpus is not None and cpus.median < LEAST_CPUS:
+        notes.append(f'had {cpus.median:.0%} of a CPU')
     if any(result.get('segments') == 1 for result in results):
         notes.append('one segment')
     return '; '.join(notes)
@@ -120,9 +129,14 @@ def number(value):
     return f'{value:.3g}'
 
 
-def spread_text(spread, show=number):
+def plain(value):
+    """Three digits, of larger numbers all."""
+    return f'{value:,.0f}' if value >= 100 else f'{value:.3g}'
+
+
+def spread_text(spread, show):
     if spread is None:
-        return ''
+        return '-'
     return f'{show(spread.median)} ({show(spread.least)} to {show(spread.most)})'
 
 
@@ -140,14 +154,14 @@ RATIO_TITLES = ('', 'packets/s, ratio (from to)', 'per CPU second, ratio (from t
 
 
 def row_cells(row):
-    return (('* ' if row.ours else '  ') + row.name, spread_text(row.pps),
-            number(row.ns.median) if row.ns else '-',
-            number(row.cpu_ns.median) if row.cpu_ns else '-',
-            number(row.busy_ns.median) if row.busy_ns else '-', row.note)
+    return (('* ' if row.ours else '  ') + row.name, spread_text(row.pps, number),
+            *(plain(spread.median) if spread else '-'
+              for spread in (row.ns, row.cpu_ns, row.busy_ns)), row.note)
 
 
 def ratio_cells(ratio):
-    return (f'{ratio.ours} / {ratio.peer}', spread_text(ratio.speed), spread_text(ratio.cpu), '')
+    return (f'{ratio.ours} / {ratio.peer}', spread_text(ratio.speed, plain),
+            spread_text(ratio.cpu, plain), '')
 
 
 def text(records):

@@ -98,7 +98,7 @@ kill $here $there
 
 while read -r command; do
   run "$command" || fail "$command" "$dir/log"
-done < <(grep -E '^groupcastd --check ' "$dir/commands")
+done < <(grep -E '^groupcastd --check |^groupcast-perf .* -- ' "$dir/commands")
 for file in "$dir"/*.yaml; do
   name=$(basename "$file")
   grep -q '^groups:' "$file" || continue

@@ -85,6 +85,7 @@ absl::Status CompleteEngineOptions(Options* options, EngineOptions* engine) {
     if (options->tx_descriptors != 0) port.tx_descriptors = options->tx_descriptors;
   }
   options->fixed_port = !fixed.empty();
+  options->all_fixed = options->fixed_port && fixed.size() == engine->ports.size();
   const uint64_t recipients = options->workload.recipients;
   for (size_t i = 0; i < fixed.size(); i++) {
     EngineOptions::Static own;

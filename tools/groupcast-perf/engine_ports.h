@@ -17,7 +17,7 @@
 namespace groupcast::perf {
 
 // Gives each port without a kernel interface its addresses, the recipients shared out among them,
-// and says so in options->fixed_port; checks the number of lcores. What the engine itself checks
+// and says so in options; checks the number of lcores. What the engine itself checks
 // is left to it.
 absl::Status CompleteEngineOptions(Options* options, EngineOptions* engine);
 

@@ -6,7 +6,10 @@
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_split.h>
 #include <arpa/inet.h>
+#include <rte_ether.h>
 
+#include <bit>
+#include <functional>
 #include <tuple>
 #include <utility>
 
@@ -65,6 +68,13 @@ void DefineWord(const std::string& option, const Named<T> (&names)[N], const std
       ->default_str(NameOf(*value));
 }
 
+// Without a name: --help says what is allowed in the option's text.
+CLI::Validator Holds(const std::string& what_if_not,
+                     const std::function<bool(const std::string&)>& holds) {
+  return CLI::Validator(
+      [=](std::string& text) { return holds(text) ? "" : text + " " + what_if_not; }, "");
+}
+
 void DefineWorkload(Workload* workload, CLI::App* app) {
   DefineWord("--mode", kModes,
              "sendgroup: the C call; group: Group::Send() to a registered group; async: "
@@ -107,7 +117,11 @@ void DefineThreads(Options* options, CLI::App* app) {
       ->capture_default_str();
   app->add_option("--txd", options->tx_descriptors,
                   "TX descriptors of each queue: a power of two (default: the driver profile's)")
-      ->check(CLI::Range(64U, 32768U));
+      ->check(CLI::Range(64U, 32768U))
+      ->check(Holds("is not a power of two", [](const std::string& text) {
+        uint32_t number = 0;
+        return absl::SimpleAtoi(text, &number) && std::has_single_bit(number);
+      }));
   app->add_option_function<std::string>(
          "--idle", [options](const std::string& idle) { options->idle_polls = idle == "poll"; },
          "Of the engine. adaptive: an lcore without work sleeps; poll: it never does")
@@ -124,10 +138,18 @@ void DefineAddresses(Options* options, CLI::App* app) {
       ->capture_default_str();
   app->add_option("--tx-udp", options->tx_udp, "SRC,DST: UDP ports; SRC 0: any that is free")
       ->capture_default_str();
+  const auto is_mac = [](const std::string& text) {
+    rte_ether_addr mac;
+    return rte_ether_unformat_addr(text.c_str(), &mac) == 0 &&
+           rte_is_valid_assigned_ether_addr(&mac);
+  };
   app->add_option("--eth-peer", options->eth_peer,
                   "Where a port without a kernel interface sends its frames")
+      ->check(Holds("is not the MAC of a host", is_mac))
       ->capture_default_str();
-  app->add_option("--eth-src", options->eth_source, "From where it does")->capture_default_str();
+  app->add_option("--eth-src", options->eth_source, "From where it does")
+      ->check(Holds("is not the MAC of a host", is_mac))
+      ->capture_default_str();
   app->add_option("--mtu", options->mtu, "Its largest IP packet, in bytes")
       ->check(CLI::Range(68U, 65389U))
       ->capture_default_str();

@@ -37,6 +37,7 @@ struct Options {
   // Not options by themselves:
   Flow flow;                // of tx_ip and tx_udp
   bool fixed_port = false;  // a port has no kernel interface
+  bool all_fixed = false;   // none has
 };
 
 // Defines the options behind "--" and the text that --help ends with.

@@ -61,8 +61,8 @@ void Producer::Run() {
   prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
   const double period_ns =
       options_.groupcasts_per_second > 0 ? 1e9 / options_.groupcasts_per_second : 0;
-  const int64_t start_ns = NowNs();
-  uint64_t turn = 0;
+  int64_t start_ns = NowNs();
+  uint64_t turn = 0;  // since then
   Tally* tally = nullptr;
   for (;;) {
     if (period_ns > 0 &&
@@ -74,6 +74,9 @@ void Producer::Run() {
     if (phase == Phase::kCount && tally == nullptr) {
       source_->Finish();
       tally = &tally_;
+      // What the warm-up was late by is not caught up with.
+      start_ns = NowNs();
+      turn = 1;
       counts_.store(true, std::memory_order_relaxed);
       begin_tsc_ = rte_rdtsc();
     }
@@ -93,10 +96,10 @@ void Producer::Send(Tally* tally) {
   const uint64_t called = rte_rdtsc();
   source_->Send(tally);
   uint64_t first = 0, last = 0;
+  if (tally == nullptr || !options_.stamps->Read(&first, &last)) return;
   // The TSCs of two CPUs may differ by a little.
-  if (tally == nullptr || !options_.stamps->Read(&first, &last) || first < called) return;
-  latencies_->first.Add(first - called);
-  latencies_->last.Add(last - called);
+  latencies_->first.Add(std::max(first, called) - called);
+  latencies_->last.Add(std::max(last, called) - called);
   latencies_->spread.Add(last - first);
 }
 

@@ -126,8 +126,7 @@ void Prompt::ReadTerminal() {
     if (read(STDIN_FILENO, &key, 1) <= 0) break;
     if (cmdline_in(prompt, &key, 1) < 0) break;  // Ctrl-D
   }
-  cmdline_stdin_exit(prompt);
-  cmdline_free(prompt);
+  cmdline_stdin_exit(prompt);  // frees it, since DPDK 22.11
 }
 
 void Prompt::ParseLine(cmdline* prompt, std::string line) {

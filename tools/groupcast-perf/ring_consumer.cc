@@ -12,6 +12,8 @@
 #include <chrono>
 #include <utility>
 
+#include "engine/datapath/hand_over.h"
+
 namespace groupcast::perf {
 namespace {
 
@@ -21,6 +23,21 @@ constexpr auto kNap = std::chrono::microseconds(50);
 
 void Add(std::atomic<uint64_t>* counter, uint64_t more) {
   counter->store(counter->load(std::memory_order_relaxed) + more, std::memory_order_relaxed);
+}
+
+// Gives it back to the lcore's mempools.
+void Free(rte_mbuf* packet) {
+  while (packet != nullptr) {
+    rte_mbuf* next = packet->next;
+    // One at a time: whoever waits for mbufs may have it before the next one is free.
+    if (rte_mbuf* free = rte_pktmbuf_prefree_seg(packet); free != nullptr) {
+      rte_mempool* pool = free->pool;
+      HandOver(pool);
+      rte_mbuf_raw_free(free);
+      HandOver(pool);
+    }
+    packet = next;
+  }
 }
 
 }  // namespace
@@ -61,9 +78,10 @@ void RingConsumer::Run() {
     for (rte_ring* ring : rings_) {
       const unsigned n = rte_ring_dequeue_burst(ring, reinterpret_cast<void**>(packets.data()),
                                                 packets.size(), nullptr);
+      for (unsigned i = 0; i < n; i++) TakeOver(packets[i]);
       if (n > 0 && packets_.load(std::memory_order_relaxed) % kCheckEvery < n) Check(packets[0]);
       Add(&packets_, n);
-      rte_pktmbuf_free_bulk(packets.data(), n);
+      for (unsigned i = 0; i < n; i++) Free(packets[i]);
       taken += n;
     }
     if (taken > 0) continue;

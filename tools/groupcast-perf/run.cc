@@ -64,14 +64,26 @@ bool Run::WaitForAll(bool (Producer::*state)() const) {
   return true;
 }
 
-// What would make every number wrong. All else that goes by the kernel is told with the result.
+// What would make every number wrong: the kernel does what the engine should. Less than that is
+// told with the result.
 absl::Status Run::CheckWarmUp() const {
   const Sample warm_up = Sample::Take(*ports_) - at_start_;
-  const auto refused = warm_up.counters.find("kernel_no_channel");
-  if (refused == warm_up.counters.end() || refused->second == 0) return absl::OkStatus();
-  return absl::ResourceExhaustedError(
-      absl::StrCat("the engine has not enough memory for ", producers_.size(),
-                   " producers, and they would send by the kernel; raise -m (memory: size_mib)"));
+  std::string reasons;
+  for (const auto& [name, value] : warm_up.counters) {
+    if (value == 0 || name.rfind("kernel_", 0) != 0) continue;
+    absl::StrAppend(&reasons, reasons.empty() ? "" : ", ", name, " ", value);
+  }
+  const bool none_by_engine = warm_up.counters.at("packets") == 0;
+  const bool no_memory = warm_up.counters.at("kernel_no_channel") > 0;
+  if (reasons.empty() || !(none_by_engine || no_memory || options_.all_fixed)) {
+    return absl::OkStatus();
+  }
+  return absl::FailedPreconditionError(
+      absl::StrCat("the engine leaves datagrams to the kernel (", reasons,
+                   "): it reaches the recipients by none of its ports, they are larger than the "
+                   "MTU, or there is "
+                   "not enough memory for ",
+                   producers_.size(), " producers: then raise -m (memory: size_mib)"));
 }
 
 void Run::Watch() {
