@@ -20,6 +20,7 @@ namespace groupcast::perf {
 namespace {
 
 constexpr char kRingDriver[] = "net_ring";
+constexpr uint64_t kMostRoutes = 1 << 24;   // of the key `resolver: routes`
 constexpr uint32_t kMostCopybreak = 65507;  // bytes: everything is copied
 
 std::string Dotted(uint32_t address) {
@@ -114,7 +115,7 @@ absl::Status CompleteEngineOptions(Options* options, EngineOptions* engine) {
   if (options->idle_polls) engine->idle = EngineOptions::Idle::kPoll;
   // Plain calls have each recipient in the table of routes.
   if (recipients > engine->routes / 2) {
-    engine->routes = static_cast<uint32_t>(std::bit_ceil(recipients * 2));
+    engine->routes = static_cast<uint32_t>(std::min(std::bit_ceil(recipients * 2), kMostRoutes));
   }
   return absl::OkStatus();
 }

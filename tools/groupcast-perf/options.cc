@@ -45,10 +45,21 @@ const char* Find(const Named<T> (&names)[N], T value) {
   return "";
 }
 
+template <typename T, size_t N>
+std::string Join(const Named<T> (&names)[N], const std::string& between) {
+  std::string joined;
+  for (const Named<T>& named : names) {
+    absl::StrAppend(&joined, joined.empty() ? "" : between, named.name);
+  }
+  return joined;
+}
+
 }  // namespace
 
 const char* NameOf(Mode mode) { return Find(kModes, mode); }
 const char* NameOf(PacketStrategy strategy) { return Find(kStrategies, strategy); }
+std::string ModeNames(const std::string& between) { return Join(kModes, between); }
+std::string StrategyNames(const std::string& between) { return Join(kStrategies, between); }
 
 namespace {
 

@@ -15,6 +15,7 @@
 #include <string>
 
 #include "tools/groupcast-perf/verbs.h"
+#include "tools/groupcast-perf/workload.h"
 
 namespace groupcast::perf {
 namespace {
@@ -102,8 +103,8 @@ void Prompt::DefineVerbs() {
     Take(status);
     if (status.ok() && session_.running()) Say("The next run takes it.");
   };
-  verbs_.Add({"set", "strategy", "auto#chain#copy"}, "set strategy auto|chain|copy", set);
-  verbs_.Add({"set", "mode", "sendgroup#group#async"}, "set mode sendgroup|group|async", set);
+  verbs_.Add({"set", "strategy", StrategyNames("#")}, "set strategy " + StrategyNames("|"), set);
+  verbs_.Add({"set", "mode", ModeNames("#")}, "set mode " + ModeNames("|"), set);
   verbs_.Add({"set", "payload#recipients#prepend#append#rate", ""},
              "set payload|recipients|prepend|append|rate VALUE", set);
 }

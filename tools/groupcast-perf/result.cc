@@ -148,12 +148,12 @@ void PrintForwardStatistics(const Result& result) {
   absl::PrintF(
       "\n  CPU cycles/packet=%.2f (total cycles=%d / total TX packets=%d) at %d MHz Clock\n",
       result.CyclesPer(result.packets), result.cycles, result.packets, result.tsc_hz / 1'000'000);
-  absl::PrintF(
-      "  %.3f s: %d groupcasts, %.0f packets/s, %.2f ns/packet, %.0f ns/groupcast, "
-      "%.2f CPU ns/packet\n",
-      result.Seconds(), result.groupcasts, result.PerSecond(result.packets),
-      result.NsPer(result.packets), result.NsPer(result.groupcasts),
-      Result::Per(static_cast<double>(result.counted.cpu_ns), result.packets));
+  absl::PrintF("  %.3f s: %d groupcasts, %.0f packets/s, %.2f ns/packet, %.2f CPU ns/packet\n",
+               result.Seconds(), result.groupcasts, result.PerSecond(result.packets),
+               result.NsPer(result.packets),
+               Result::Per(static_cast<double>(result.counted.cpu_ns), result.packets));
+  absl::PrintF("  %.0f ns/groupcast, %.0f cycles/groupcast\n", result.NsPer(result.groupcasts),
+               result.CyclesPer(result.groupcasts));
   if (result.ring_consumer) {
     absl::PrintF("  net_ring: %d packets taken, %d checked, %d wrong\n",
                  result.ring_consumer->packets, result.ring_consumer->checked,

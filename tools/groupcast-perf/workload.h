@@ -37,5 +37,8 @@ struct Flow {
 
 const char* NameOf(Mode mode);
 const char* NameOf(PacketStrategy strategy);
+// All names, with `between` between them.
+std::string ModeNames(const std::string& between);
+std::string StrategyNames(const std::string& between);
 
 }  // namespace groupcast::perf
