@@ -98,10 +98,9 @@ void EnginePath::PutPrivateParts(Request* request, uint32_t payload_len) {
     part = PutPrivate(buf_.Prepend(index), buf_.Append(index), payload_len,
                       request->own_private_bytes, offset);
     offset += uint32_t{part.prepend_len} + part.append_len;
-    uniform &= IsLike(part, request->own_privates[0]);
+    uniform &= AreAlike(part, request->own_privates[0]);
   }
-  request->uniform = uniform;
-  request->prepend_len = uniform ? request->own_privates[0].prepend_len : uint16_t{0};
+  if (uniform) NoteUniform(request->own_privates[0], request);
 }
 
 void EnginePath::Gather(const Request& request) {

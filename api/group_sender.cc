@@ -192,10 +192,9 @@ void GroupSender::PostRun(const EngineUse& use, Run run) {
 
 void GroupSender::PutPrivates(Request* request) const {
   std::copy(staged_.begin(), staged_.end(), request->own_privates);
-  request->uniform = std::all_of(staged_.begin(), staged_.end(), [this](const PrivatePart& part) {
-    return IsLike(part, staged_.front());
-  });
-  request->prepend_len = request->uniform ? staged_.front().prepend_len : uint16_t{0};
+  const PrivatePart& first = staged_.front();
+  const auto is_like_first = [&](const PrivatePart& part) { return AreAlike(part, first); };
+  if (std::all_of(staged_.begin(), staged_.end(), is_like_first)) NoteUniform(first, request);
   std::copy(staged_bytes_.begin(), staged_bytes_.end(), request->own_private_bytes);
 }
 

@@ -144,8 +144,7 @@ Request* RequestSource::Make() {
   if (!privates_.empty()) {
     request->privates = privates_.data();
     request->private_bytes = private_bytes_.data();
-    request->uniform = shape_.append_len == 0;
-    request->prepend_len = request->uniform ? shape_.prepend_len : uint16_t{0};
+    NoteUniform(privates_.front(), request);
   }
   return request;
 }

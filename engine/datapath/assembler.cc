@@ -24,6 +24,13 @@ inline uint8_t* FrameOf(rte_mbuf* mbuf) {
   return reinterpret_cast<uint8_t*>(mbuf + 1) + RTE_PKTMBUF_HEADROOM;
 }
 
+// References on the view, or on what it and its like are attached to.
+inline uint32_t InFlight(const Request& request) {
+  const uint32_t references = rte_mbuf_refcnt_read(request.view);
+  if (request.adopted) return references;
+  return std::max<uint32_t>(references, rte_mbuf_ext_refcnt_read(&request.shared_info));
+}
+
 inline HeadForm HeadFormOf(const Request& request, const EthernetForm& ethernet,
                            const HeaderLine& line, const PrivatePart& part) {
   return {ethernet,         line,
@@ -32,15 +39,19 @@ inline HeadForm HeadFormOf(const Request& request, const EthernetForm& ethernet,
           request.hop_limit};
 }
 
-// Of a packet with so much in its first mbuf, and a payload behind that in so many others.
-inline MbufForm MbufFormOf(uint16_t data_len, uint32_t payload_len, uint32_t pieces,
+// Of a packet with so much in its first mbuf, and more behind that in so many others.
+inline MbufForm MbufFormOf(uint16_t data_len, uint32_t behind, uint32_t pieces,
                            const TxPlan& plan) {
-  return {static_cast<uint16_t>(1 + pieces), data_len, data_len + payload_len, plan.vlan,
+  return {RTE_PKTMBUF_HEADROOM,
+          static_cast<uint16_t>(1 + pieces),
+          data_len,
+          data_len + behind,
+          plan.vlan,
           plan.vlan != 0 ? RTE_MBUF_F_TX_VLAN : uint64_t{0}};
 }
 
-// Heads for recipients that leave alike and have private parts of one length, all before the
-// payload; the payload is chained behind them or copied into them. No store to a packet can be
+// Heads for recipients that leave alike and have private parts of one length. What follows the
+// prepended bytes is chained behind them, or copied into them. No store to a packet can be
 // taken to change what the loop needs: it is in variables of its own.
 template <bool kChain, bool kIpv6>
 void MakeHeads(const Request& request, const HeadForm& head_form, const MbufForm& mbuf_form,
@@ -51,23 +62,32 @@ void MakeHeads(const Request& request, const HeadForm& head_form, const MbufForm
   const HeaderLine* line = request.lines + first;
   const PrivatePart* const parts = request.privates;
   const uint8_t* const private_bytes = request.private_bytes;
+  const uint16_t append_len = request.append_len;
+  const auto private_len = static_cast<uint16_t>(form.prepend_len + append_len);
   const uint32_t payload_len = request.payload_len;
   const uint8_t* const payload = payload_len > 0 ? request.segments->data : nullptr;
-  rte_mbuf* const view = request.view;
+  rte_mbuf* const view = request.append_len == 0 ? request.view : nullptr;
   uint16_t ip_id = *next_ip_id;
   for (uint16_t i = 0; i < n; i++, line++) {
     rte_prefetch0(line + 2);
     PrivateBytesOf bytes{nullptr, 0};
-    if (form.prepend_len > 0)
-      bytes = {private_bytes + parts[first + i].offset, parts[first + i].sum};
+    if (private_len > 0) {
+      const PrivatePart& part = parts[first + i];
+      bytes = {private_bytes + part.offset, part.sum};
+    }
     rte_mbuf* head = mbufs[i];
     uint8_t* frame = FrameOf(head);
     WritePacketHead(form, *line, bytes, &ip_id, frame);
     if constexpr (!kChain) {
       if (payload_len > 0) rte_memcpy(frame + form.len, payload, payload_len);
+      if (append_len > 0) {
+        CopyPrivate(frame + form.len + payload_len, bytes.prepend + form.prepend_len, append_len);
+      }
     }
     SetMbuf(mbuf, head);
-    if constexpr (kChain) head->next = view;
+    if constexpr (kChain) {
+      if (view != nullptr) head->next = view;
+    }
   }
   *next_ip_id = ip_id;
 }
@@ -146,7 +166,7 @@ bool Assembler::Append(const Request& request, const PrivatePart& part, uint32_t
     SharedPayload::Release(indirect);
     return false;
   }
-  SetMbuf({1, part.append_len, part.append_len, 0, 0}, tail);
+  SetMbuf({RTE_PKTMBUF_HEADROOM, 1, part.append_len, part.append_len, 0, 0}, tail);
   rte_memcpy(rte_pktmbuf_mtod(tail, void*), request.private_bytes + part.offset + part.prepend_len,
              part.append_len);
   last->next = tail;
@@ -206,45 +226,93 @@ bool Assembler::BuildOther(const Request& request, const TxPlan& plan, const For
   return true;
 }
 
-// The packets of recipients that leave alike, from `first` on.
-void Assembler::BuildAlike(Request* request, const TxPlan& plan, const Form& form,
+// The packets of recipients that leave alike, from `first` on. False: mbufs for what is appended
+// ran out, and nothing is built.
+bool Assembler::BuildAlike(const Request& request, const TxPlan& plan, const Form& form,
                            const EthernetForm& ethernet, uint16_t first, uint16_t n,
                            rte_mbuf** mbufs, Built* built) {
   const HeadForm head_form =
-      HeadFormOf(*request, ethernet, request->lines[first],
-                 request->privates != nullptr ? request->privates[first] : kNoPrivatePart);
+      HeadFormOf(request, ethernet, request.lines[first],
+                 request.privates != nullptr ? request.privates[first] : kNoPrivatePart);
   const bool ipv6 = head_form.ipv6;
+  const uint32_t payload_len = request.payload_len;
+  const uint16_t append_len = request.append_len;
+  if (form.chain && append_len > 0 && !AppendAlike(request, first, n, mbufs)) return false;
+  const uint32_t behind = payload_len + append_len;
   const MbufForm mbuf_form =
-      form.chain
-          ? MbufFormOf(head_form.len, request->payload_len, form.pieces, plan)
-          : MbufFormOf(static_cast<uint16_t>(head_form.len + request->payload_len), 0, 0, plan);
+      form.chain ? MbufFormOf(head_form.len, behind, append_len > 0 ? 2 : form.pieces, plan)
+                 : MbufFormOf(static_cast<uint16_t>(head_form.len + behind), 0, 0, plan);
   const auto make_heads = form.chain ? ipv6 ? MakeHeads<true, true> : MakeHeads<true, false>
                           : ipv6 ? MakeHeads<false, true>
                                      : MakeHeads<false, false>;
-  make_heads(*request, head_form, mbuf_form, first, n, &ip_id_, mbufs);
+  make_heads(request, head_form, mbuf_form, first, n, &ip_id_, mbufs);
   if (unlikely(plan.offloads != 0)) {
     for (uint16_t i = 0; i < n; i++) OffloadChecksums(plan.offloads, ipv6, ethernet.len, mbufs[i]);
   }
-  (form.chain ? built->references : built->copied) += n;
+  (!form.chain ? built->copied : append_len > 0 ? built->appended : built->references) += n;
+  return true;
 }
+
+// Puts an mbuf on the payload and one with the appended bytes behind each head. With something
+// behind it the view itself, whose `next` all share, can't be used.
+bool Assembler::AppendAlike(const Request& request, uint16_t first, uint16_t n, rte_mbuf** heads) {
+  rte_mbuf* indirect[kMaxBurst];
+  rte_mbuf* tails[kMaxBurst];
+  if (rte_mempool_get_bulk(pools_.views, reinterpret_cast<void**>(indirect), n) != 0) return false;
+  if (rte_mempool_get_bulk(pools_.heads, reinterpret_cast<void**>(tails), n) != 0) {
+    rte_mempool_put_bulk(pools_.views, reinterpret_cast<void**>(indirect), n);
+    return false;
+  }
+  TakeOver(pools_.views);
+  TakeOver(pools_.heads);
+  const rte_mbuf view = *request.view;
+  const auto payload_len = static_cast<uint16_t>(request.payload_len);
+  const uint16_t append_len = request.append_len;
+  const MbufForm payload_form = {0, 1, payload_len, payload_len, 0, RTE_MBUF_F_EXTERNAL};
+  const MbufForm tail_form = {RTE_PKTMBUF_HEADROOM, 1, append_len, append_len, 0, 0};
+  const PrivatePart* const parts = request.privates + first;
+  const uint8_t* const appended = request.private_bytes + request.prepend_len;
+  for (uint16_t i = 0; i < n; i++) {
+    rte_mbuf* middle = indirect[i];
+    middle->buf_addr = view.buf_addr;
+    middle->buf_iova = view.buf_iova;
+    middle->buf_len = view.buf_len;
+    middle->shinfo = view.shinfo;
+    SetMbuf(payload_form, middle);
+    rte_mbuf* tail = tails[i];
+    CopyPrivate(FrameOf(tail), appended + parts[i].offset, append_len);
+    SetMbuf(tail_form, tail);
+    middle->next = tail;
+    heads[i]->next = middle;
+  }
+  // Before any of them can be freed.
+  rte_mbuf_ext_refcnt_update(view.shinfo, static_cast<int16_t>(n));
+  return true;
+}
+
 void Assembler::Refuse(Request* request, uint16_t first, uint16_t n, int error) {
   for (uint16_t i = 0; i < n; i++) FailRecipient(request, static_cast<uint16_t>(first + i), error);
   counters_->Add(error == EMSGSIZE ? Counter::kOversize : Counter::kNextHopGone, n);
   request->finished = static_cast<uint16_t>(request->finished + n);
 }
 
-// Whether MakeHeads() can make its packets.
-bool Assembler::IsPlain(const Request& request, const Form& form) const {
+// Whether BuildAlike() can make its packets.
+bool Assembler::IsPlain(const Request& request, const TxPlan& plan, const Form& form) const {
+  const uint32_t private_len = uint32_t{request.prepend_len} + request.append_len;
   if (request.privates != nullptr && !request.uniform) return false;
-  if (!form.chain && request.nb_segments > 1) return false;
-  const uint32_t copied = form.chain ? 0 : request.payload_len;
-  return request.prepend_len + copied <= kMostPrivate;
+  if (!form.chain) {
+    return request.nb_segments <= 1 &&
+           private_len + request.payload_len + kPrivateSlack <= kMostPrivate;
+  }
+  if (private_len + kPrivateSlack > kMostPrivate) return false;
+  return request.append_len == 0 ||
+         (form.pieces == 1 && plan.max_segments >= 3 && !request.adopted);
 }
 
 Assembler::Built Assembler::Build(Request* request, const TxPlan& plan, uint32_t mtu,
                                   const Form& form, uint16_t n, PacketSpace* space) {
   const HeaderLine* lines = request->lines;
-  const bool plain = IsPlain(*request, form);
+  bool plain = IsPlain(*request, plan, form);
   const uint16_t vlan_len = plan.vlan != 0 ? kVlanTag : 0;
   const auto end = static_cast<uint16_t>(request->assembled + n);
   Built built;
@@ -272,7 +340,10 @@ Assembler::Built Assembler::Build(Request* request, const TxPlan& plan, uint32_t
     }
     rte_mbuf** place = space->mbufs + space->nb_mbufs;
     if (likely(plain)) {
-      BuildAlike(request, plan, form, ethernet, i, alike, place, &built);
+      if (!BuildAlike(*request, plan, form, ethernet, i, alike, place, &built)) {
+        plain = false;  // as many as there are mbufs for
+        continue;
+      }
     } else if (!BuildOther(*request, plan, form, ethernet, i, place, &built)) {
       break;
     }
@@ -292,7 +363,7 @@ void Assembler::Fill(Request* request, const TxPlan& plan, uint32_t mtu, uint16_
   auto n =
       static_cast<uint16_t>(std::min<uint32_t>(room, request->nb_recipients - request->assembled));
   if (form.chain && !MakeView(request, plan, form.pieces)) n = 0;
-  if (form.chain && n > 0 && rte_mbuf_refcnt_read(request->view) + n > kMaxReferences) n = 0;
+  if (form.chain && n > 0 && InFlight(*request) + n > kMaxReferences) n = 0;
   rte_mbuf** heads = space->mbufs + space->nb_mbufs;
   while (n > 0 && rte_mempool_get_bulk(pools_.heads, reinterpret_cast<void**>(heads), n) != 0) {
     n /= 2;

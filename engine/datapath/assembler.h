@@ -21,6 +21,9 @@ static_assert(kMaxRecipients < kMaxReferences);
 // copybreak. What does not fit takes a large mbuf.
 inline constexpr uint16_t kHeadRoom = 512;
 
+// Packets that leave together at most.
+inline constexpr uint16_t kMaxBurst = 64;
+
 // The mempools of one lcore; only this lcore takes from them. Not owned.
 struct LcorePools {
   rte_mempool* heads;  // kHeadRoom
@@ -88,12 +91,13 @@ class Assembler {
   };
   Form FormOf(const Request& request, const TxPlan& plan) const;
   bool MakeView(Request* request, const TxPlan& plan, uint32_t pieces);
-  bool IsPlain(const Request& request, const Form& form) const;
+  bool IsPlain(const Request& request, const TxPlan& plan, const Form& form) const;
   Built Build(Request* request, const TxPlan& plan, uint32_t mtu, const Form& form, uint16_t n,
               PacketSpace* space);
-  void BuildAlike(Request* request, const TxPlan& plan, const Form& form,
+  bool BuildAlike(const Request& request, const TxPlan& plan, const Form& form,
                   const EthernetForm& ethernet, uint16_t first, uint16_t n, rte_mbuf** mbufs,
                   Built* built);
+  bool AppendAlike(const Request& request, uint16_t first, uint16_t n, rte_mbuf** heads);
   bool BuildOther(const Request& request, const TxPlan& plan, const Form& form,
                   const EthernetForm& ethernet, uint16_t recipient, rte_mbuf** place, Built* built);
   void Refuse(Request* request, uint16_t first, uint16_t n, int error);

@@ -41,9 +41,9 @@ struct PrivatePart {
   uint16_t sum;  // folded, of both at their places in the datagram
 };
 
-// Whether both are prepended bytes only, and as many (Request::uniform).
-inline bool IsLike(const PrivatePart& one, const PrivatePart& other) {
-  return one.prepend_len == other.prepend_len && (one.append_len | other.append_len) == 0;
+// Request::uniform
+inline bool AreAlike(const PrivatePart& one, const PrivatePart& other) {
+  return one.prepend_len == other.prepend_len && one.append_len == other.append_len;
 }
 
 inline constexpr uint16_t kIpv4Headers = sizeof(rte_ipv4_hdr) + sizeof(rte_udp_hdr);

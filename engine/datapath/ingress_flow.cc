@@ -207,8 +207,7 @@ bool IngressFlow::Post(IngressLcore* lcore, const LineChunk& chunk, uint16_t n) 
 }
 
 void IngressFlow::PutRtpHeaders(const LineChunk& chunk, Request* request) const {
-  request->uniform = true;
-  request->prepend_len = kRtpHeader;
+  NoteUniform({0, kRtpHeader, 0, 0}, request);
   for (uint16_t i = 0; i < request->nb_recipients; i++) {
     const HeaderLine& line = chunk.lines[place_ + i];
     const uint32_t offset = uint32_t{i} * kRtpHeader;

@@ -46,6 +46,15 @@ struct PrivateBytesOf {
 };
 inline constexpr size_t kPrivateSlack = 16;
 
+// May write kPrivateSlack bytes more.
+inline void CopyPrivate(uint8_t* to, const uint8_t* from, uint16_t len) {
+  if (likely(len <= kPrivateSlack)) {
+    rte_mov16(to, from);
+  } else {
+    rte_memcpy(to, from, len);
+  }
+}
+
 // What the heads of packets that leave alike have in common (LeaveAlike()), lengths included.
 struct HeadForm {
   EthernetForm ethernet;
@@ -86,6 +95,7 @@ struct HeadForm {
 
 // What the mbufs of packets that leave alike have in common.
 struct MbufForm {
+  uint16_t data_off;
   uint16_t nb_segs;
   uint16_t data_len;
   uint32_t pkt_len;
@@ -165,11 +175,7 @@ __rte_always_inline void WritePacketHead(const HeadForm& form, const HeaderLine&
   }
   if (form.prepend_len == 0) return;
   at = frame + form.len - form.prepend_len;
-  if (likely(form.prepend_len <= kPrivateSlack)) {
-    rte_mov16(at, bytes.prepend);
-  } else {
-    rte_memcpy(at, bytes.prepend, form.prepend_len);
-  }
+  CopyPrivate(at, bytes.prepend, form.prepend_len);
 }
 
 // All fields of a packet's first mbuf but `next` and what offloads need; a freed mbuf has refcnt 1,
@@ -182,7 +188,7 @@ __rte_always_inline void SetMbuf(const MbufForm& form, rte_mbuf* mbuf) {
   static_assert(offsetof(rte_mbuf, data_len) == kLengths + 4 &&
                 offsetof(rte_mbuf, vlan_tci) == kLengths + 6);
   auto* bytes = reinterpret_cast<uint8_t*>(mbuf);
-  packet_head::Store(bytes + kRearm, uint64_t{RTE_PKTMBUF_HEADROOM} | uint64_t{1} << 16 |
+  packet_head::Store(bytes + kRearm, uint64_t{form.data_off} | uint64_t{1} << 16 |
                                          uint64_t{form.nb_segs} << 32 |
                                          uint64_t{RTE_MBUF_PORT_INVALID} << 48);
   mbuf->ol_flags = form.ol_flags;

@@ -74,7 +74,7 @@ inline void CompleteRequest(Request* request, Counters* counters) {
 // move, no silent free. One lcore's; no method is thread-safe.
 class Port {
  public:
-  static constexpr uint16_t kBurst = 64;
+  static constexpr uint16_t kBurst = kMaxBurst;
 
   Port(const TxPlan& plan, const PortState& state, const KickSockets& kick, Counters* counters)
       : plan_(plan), state_(state), kick_(kick), counters_(counters) {}
@@ -121,6 +121,5 @@ class Port {
   std::array<rte_mbuf*, kBurst> mbufs_;
   std::array<PacketRun, kBurst> runs_;
 };
-static_assert(Port::kBurst <= kMaxRecipients, "the assembler's burst array is this large");
 
 }  // namespace groupcast

@@ -49,8 +49,9 @@ struct alignas(64) Request {
   // Most of the IPv4 time to live or the IPv6 hop limit, whatever the lines say; 0: as they say.
   uint8_t hop_limit;
   bool adopted;  // `view` is a received mbuf, whose data the payload is
-  bool uniform;  // each recipient has `prepend_len` private bytes, all before the payload
+  bool uniform;  // the private parts are of one length each, these:
   uint16_t prepend_len;
+  uint16_t append_len;
   uint32_t payload_len;
   const PayloadSegment* segments;
   const HeaderLine* lines;
@@ -95,6 +96,13 @@ struct alignas(64) Request {
   // Who may still read the payload: the lcore until done, the view until its last mbuf is released.
   std::atomic<uint32_t> readers;
 };
+
+// All recipients' private parts are like this one.
+inline void NoteUniform(const PrivatePart& part, Request* request) {
+  request->uniform = true;
+  request->prepend_len = part.prepend_len;
+  request->append_len = part.append_len;
+}
 
 // Gives back one hold; with the last one, the request's place in its arena.
 inline void ReleaseRequest(Request* request) {
