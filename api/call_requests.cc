@@ -146,22 +146,4 @@ bool CallRequests::AwaitEarlier() {
   return true;
 }
 
-PrivatePart PutPrivate(const iovec& prepend, const iovec& append, size_t payload_len,
-                       uint8_t* bytes, uint32_t offset) {
-  PrivatePart part{offset, static_cast<uint16_t>(prepend.iov_len),
-                   static_cast<uint16_t>(append.iov_len), 0};
-  uint8_t* at = bytes + offset;
-  if (prepend.iov_len > 0) {
-    std::memcpy(at, prepend.iov_base, prepend.iov_len);
-    part.sum = SumBytes(at, prepend.iov_len);
-    at += prepend.iov_len;
-  }
-  if (append.iov_len > 0) {
-    std::memcpy(at, append.iov_base, append.iov_len);
-    const uint16_t sum = SumBytes(at, append.iov_len);
-    part.sum = FoldSum(uint32_t{part.sum} + SumAt(sum, prepend.iov_len + payload_len));
-  }
-  return part;
-}
-
 }  // namespace groupcast

@@ -73,8 +73,4 @@ class CallRequests {
   int64_t started_waiting_ns_ = 0;
 };
 
-// One recipient's private bytes, copied behind `bytes` + `offset`. `payload_len`: between them.
-PrivatePart PutPrivate(const iovec& prepend, const iovec& append, size_t payload_len,
-                       uint8_t* bytes, uint32_t offset);
-
 }  // namespace groupcast

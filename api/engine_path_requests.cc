@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "api/engine_path.h"
+#include "api/private_part.h"
 #include "api/recipient_line.h"
 
 namespace groupcast {

@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "api/caller_buffer.h"
+#include "api/private_part.h"
 
 namespace groupcast {
 
@@ -153,10 +154,12 @@ GroupSender::Asked GroupSender::StagePrivate(const EngineUse& use, const Run& ru
       return {staged, static_cast<uint16_t>(staged + 1)};
     }
     const size_t offset = staged_bytes_.size();
-    staged_bytes_.resize(offset + bytes.prepend.iov_len + bytes.append.iov_len);
+    const size_t end = offset + bytes.prepend.iov_len + bytes.append.iov_len;
+    staged_bytes_.resize(end + kPrivateSlack);
     staged_.push_back(PutPrivate(bytes.prepend, bytes.append, body_.len(),
                                  reinterpret_cast<uint8_t*>(staged_bytes_.data()),
                                  static_cast<uint32_t>(offset)));
+    staged_bytes_.resize(end);
   }
   const auto staged = static_cast<uint16_t>(staged_.size());
   return {staged, staged};

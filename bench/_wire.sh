@@ -13,7 +13,12 @@ ip link set lo up
 make_veth() {
   unshare --net -- sleep infinity &
   other=$!
-  until [[ $(readlink /proc/$other/ns/net) != $(readlink /proc/$$/ns/net) ]]; do sleep 0.05; done
+  local here there
+  here=$(readlink /proc/self/ns/net)
+  # While it starts its namespace can't be read at times, which is no other one.
+  until there=$(readlink /proc/$other/ns/net) && [[ -n $there && $there != "$here" ]]; do
+    sleep 0.05
+  done
   ip link add v0 type veth peer name v1 netns $other
   on_other ip link set lo up
   on_other ip address add 10.99.0.2/16 dev v1

@@ -36,6 +36,8 @@ def points_of(figure, quick, seconds):
 def one_run(wire, contender, load):
     """(ns, CPU ns) per packet."""
     result = wire.run(contender, load)
+    if 'not_available' in result:
+        raise RunError(result['not_available'])
     dropped, kernel = result.get('dropped', 0), result.get('kernel_packets', 0)
     if dropped or kernel or not result.get('packets'):
         raise RunError(f'of {result.get("packets")} datagrams {dropped} were not sent, and {kernel} '

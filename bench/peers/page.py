@@ -7,11 +7,11 @@ import io
 import matplotlib
 
 matplotlib.use('svg')
-from matplotlib import pyplot  # noqa: E402: the backend comes first
+from matplotlib import pyplot, ticker  # noqa: E402: the backend comes first
 
 import summary  # noqa: E402
 
-OURS, PEER = '#1b7f5c', '#8a8f98'
+OURS, PEER = '#1b7f5c', '#5b6470'
 PALETTE = ('#1b7f5c', '#d98324', '#3b6fb6', '#a0457e')
 STYLE = '''
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 72em; margin: 2em auto; padding: 0 1em; }
@@ -35,22 +35,34 @@ def _whiskers(spreads):
             [spread.most - spread.median for spread in spreads]]
 
 
+def _log_axis(axes, least, most):
+    axes.set_xscale('log')
+    axes.set_xlim(least, most)
+    steps = (1,) if most > 300 * least else (1, 2, 5)
+    axes.xaxis.set_major_locator(ticker.LogLocator(subs=steps))
+    axes.xaxis.set_major_formatter(lambda value, _: f'{value:,g}' if value < 1e6 else f'{value:g}')
+    axes.xaxis.set_minor_formatter(ticker.NullFormatter())
+    axes.grid(axis='x', color='#ddd')
+    axes.set_axisbelow(True)
+    axes.spines[['top', 'right']].set_visible(False)
+
+
 def times_plot(rows):
     """Nanoseconds per packet of each contender."""
     rows = [row for row in rows if row.ns][::-1]
     figure, axes = pyplot.subplots(figsize=(9, 0.8 + 0.38 * len(rows)))
     spreads = [row.ns for row in rows]
-    axes.barh(range(len(rows)), [spread.median for spread in spreads], xerr=_whiskers(spreads),
-              color=[OURS if row.ours else PEER for row in rows], ecolor='#333', capsize=3)
-    for i, spread in enumerate(spreads):
+    for i, (row, spread) in enumerate(zip(rows, spreads)):
+        axes.errorbar(spread.median, i, xerr=_whiskers([spread]), fmt='o', capsize=3, markersize=8,
+                      color=OURS if row.ours else PEER)
         axes.annotate(f'{summary.plain(spread.median)} ns', (spread.most, i), xytext=(6, 0),
                       textcoords='offset points', va='center', fontsize=9)
     axes.set_yticks(range(len(rows)), [row.name for row in rows])
-    axes.set_xscale('log')
-    axes.set_xlim(min(spread.least for spread in spreads) / 2,
-                  max(spread.most for spread in spreads) * 2.5)
-    axes.set_xlabel('ns per packet, log scale: shorter is faster (bar: median; line: least to most)')
-    axes.spines[['top', 'right']].set_visible(False)
+    axes.set_ylim(-0.6, len(rows) - 0.4)
+    _log_axis(axes, min(spread.least for spread in spreads) / 2,
+              max(spread.most for spread in spreads) * 2.5)
+    axes.set_xlabel('ns per packet, log scale: less is faster (point: median; line: least to most; '
+                    'green: ours)')
     return _svg(figure)
 
 
@@ -71,13 +83,11 @@ def ratios_plot(ratios):
     axes.axvline(1, color='#c33', linewidth=1)
     axes.set_yticks(range(len(peers)), [f'against {peer}' for peer in peers])
     axes.set_ylim(-0.6, len(peers) - 0.4)
-    axes.set_xscale('log')
-    axes.set_xlim(min(1, min(ratio.speed.least for ratio in ratios)) / 1.5,
-                  max(1, max(ratio.speed.most for ratio in ratios)) * 2)
+    _log_axis(axes, min(1, min(ratio.speed.least for ratio in ratios)) / 1.5,
+              max(1, max(ratio.speed.most for ratio in ratios)) * 2)
     axes.set_xlabel('our packets per second by the peer\'s, log scale (red: equal)')
     axes.legend(fontsize=8, loc='upper center', bbox_to_anchor=(0.5, -0.35 / len(peers) - 0.12),
                 ncols=2, frameon=False)
-    axes.spines[['top', 'right']].set_visible(False)
     return _svg(figure)
 
 

@@ -20,6 +20,7 @@ import tempfile
 import time
 
 HEADERS = 42  # Ethernet, IPv4, UDP
+HEADROOM = 128
 MBUFS = 16384
 ADDRESSES = '10.99.0.1,10.128.0.1'  # behind the wires of bench/compare
 SETTLE_S = 0.3  # of sending before the measurement
@@ -30,16 +31,28 @@ class TestpmdError(Exception):
     pass
 
 
+def ring_frame(frame):
+    """Of net_af_packet, with its header: what its driver wants to fit into an mbuf, too."""
+    return max(2048, 1 << (frame + 63).bit_length())
+
+
+def lengths_of(payload, prepend, segments):
+    first = HEADERS + prepend
+    return f'{first},{payload}' if segments == 2 else str(first + payload)
+
+
 def command(vdev, cpu, payload, prepend, segments, eth_peer):
     first = HEADERS + prepend
-    lengths = f'{first},{payload}' if segments == 2 else str(first + payload)
+    lengths = lengths_of(payload, prepend, segments)
     # Its output is a pipe, and is to come line by line all the same.
-    return ['stdbuf', '--output=L', 'dpdk-testpmd', f'--lcores=0@{cpu},1@{cpu}', '--no-huge', '-m', '512', '--no-pci',
-            '--no-telemetry', '--no-shconf', f'--file-prefix=testpmd-{os.getpid()}',
+    return ['stdbuf', '--output=L', 'dpdk-testpmd', f'--lcores=0@{cpu},1@{cpu}', '--no-huge',
+            '-m', '512', '--no-pci', '--no-telemetry', '--no-shconf', f'--file-prefix=testpmd-{os.getpid()}',
             f'--vdev={vdev}', '--log-level=lib.eal:error', '--', '--interactive',
-            '--forward-mode=txonly', f'--txpkts={lengths}', '--nb-cores=1', '--txd=1024',
-            '--rxd=1024', f'--total-num-mbufs={MBUFS}', f'--mbuf-size={max(2176, payload + 128)}',
-            '--no-flush-rx', f'--tx-ip={ADDRESSES}', f'--eth-peer=0,{eth_peer}']
+            # Before the lengths, which are checked against it.
+            f'--mbuf-size={HEADROOM + ring_frame(first + payload)}',
+            f'--txpkts={lengths}', '--forward-mode=txonly', '--nb-cores=1',
+            '--txd=1024', '--rxd=1024', f'--total-num-mbufs={MBUFS}', '--no-flush-rx',
+            f'--tx-ip={ADDRESSES}', f'--eth-peer=0,{eth_peer}']
 
 
 class Testpmd:
@@ -90,9 +103,12 @@ def run(vdev, cpu=1, seconds=1.0, payload=1000, prepend=12, segments=2, wire='un
     testpmd = Testpmd(command(vdev, cpu, payload, prepend, segments, eth_peer))
     try:
         testpmd.ask('', r'testpmd>')
+        # Lengths that it does not take it leaves as they were.
+        testpmd.ask('show config txpkts',
+                    f'Segment sizes: {lengths_of(payload, prepend, segments)}\\s')
         if watch:
             watch(testpmd.process.pid)
-        testpmd.ask('start', r'txonly packet forwarding')
+        testpmd.ask('start', r'txonly packet forwarding -')
         time.sleep(SETTLE_S)
         statistics = (r'TX-packets: (\d+)\s+TX-errors: (\d+).*?Tx-pps:\s+(\d+).*?#{30}')
         before = testpmd.ask('show port stats 0', statistics)

@@ -171,6 +171,7 @@ int Main(const Options& options) {
                                         "--log-level=*:error",
                                         "--vdev=net_vhost0,queues=1,iface=" + options.socket_path};
   std::vector<char*> eal;
+  eal.reserve(arguments.size());
   for (std::string& argument : arguments) eal.push_back(argument.data());
   if (rte_eal_init(static_cast<int>(eal.size()), eal.data()) < 0) return kCouldNotRun;
   Consumer consumer(options);

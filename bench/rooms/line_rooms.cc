@@ -7,7 +7,7 @@
 #include <memory>
 #include <vector>
 
-#include "api/call_requests.h"
+#include "api/private_part.h"
 #include "bench/rooms/room.h"
 #include "engine/datapath/packet_head.h"
 
@@ -89,7 +89,7 @@ void AddPrivateRoom(std::vector<Room>* rooms) {
   constexpr size_t kPrepend = 12;
   struct State {
     std::array<uint8_t, kRecipients * kPrepend> from{};
-    std::array<uint8_t, kRecipients * kPrepend> to{};
+    std::array<uint8_t, kRecipients * kPrepend + kPrivateSlack> to{};
     std::array<PrivatePart, kRecipients> parts{};
   };
   auto state = std::make_shared<State>();

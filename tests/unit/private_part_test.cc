@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 the Groupcast authors
+#include "api/private_part.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <random>
+#include <string>
+
+namespace groupcast {
+namespace {
+
+// In memory of its own, where a sanitizer sees what is read beyond the end.
+std::unique_ptr<uint8_t[]> Exactly(const std::string& bytes) {
+  std::unique_ptr<uint8_t[]> copy(new uint8_t[bytes.size()]);
+  std::memcpy(copy.get(), bytes.data(), bytes.size());
+  return copy;
+}
+
+TEST(CopyAndSum, IsACopyAndItsSum) {
+  std::mt19937 random{20080528};
+  for (int round = 0; round < 2000; round++) {
+    std::string bytes(static_cast<size_t>(round % 50), '\0');
+    // All ones and all zeros are the sums that carry, and the two zeros.
+    const int fill = round / 50;
+    for (char& byte : bytes) byte = static_cast<char>(fill == 0 ? 0xff : fill == 1 ? 0 : random());
+    const auto from = Exactly(bytes);
+    uint8_t to[50 + kPrivateSlack] = {};
+    const uint16_t sum = CopyAndSum(to, from.get(), bytes.size());
+    ASSERT_EQ(std::string(reinterpret_cast<char*>(to), bytes.size()), bytes);
+    ASSERT_EQ(sum, SumBytes(bytes.data(), bytes.size())) << bytes.size() << " bytes";
+  }
+}
+
+TEST(PutPrivate, SumsEachPartAtItsPlace) {
+  std::mt19937 random{1};
+  for (int round = 0; round < 2000; round++) {
+    const size_t payload_len = random() % 30;
+    std::string prepend(random() % 20, '\0'), append(random() % 20, '\0');
+    for (char& byte : prepend) byte = static_cast<char>(random());
+    for (char& byte : append) byte = static_cast<char>(random());
+    uint8_t bytes[64 + kPrivateSlack];
+    const uint32_t offset = random() % 5;
+    const PrivatePart part = PutPrivate({prepend.data(), prepend.size()},
+                                        {append.data(), append.size()}, payload_len, bytes, offset);
+    const std::string whole = prepend + std::string(payload_len, '\0') + append;
+    EXPECT_EQ(part.offset, offset);
+    EXPECT_EQ(part.prepend_len, prepend.size());
+    EXPECT_EQ(part.append_len, append.size());
+    EXPECT_EQ(part.sum, SumBytes(whole.data(), whole.size()));
+    EXPECT_EQ(std::string(reinterpret_cast<char*>(bytes) + offset, prepend.size() + append.size()),
+              prepend + append);
+  }
+}
+
+}  // namespace
+}  // namespace groupcast
