@@ -17,7 +17,7 @@ namespace {
 
 constexpr size_t kRecipients = 1000;
 constexpr size_t kPayload = 1000;
-constexpr size_t kPrepend = 12;
+constexpr size_t kMostPrepend = 200;
 // A socket's options are read again after 10 ms: each call does it then, not one of several.
 constexpr useconds_t kPause = 12'000;
 
@@ -49,7 +49,7 @@ struct Caller {
   int sd = -1;
   std::vector<uint64_t> memory;
   std::vector<uint8_t> payload = std::vector<uint8_t>(kPayload, 'x');
-  std::vector<uint8_t> prepend = std::vector<uint8_t>(kPrepend, 'p');
+  std::vector<uint8_t> prepend = std::vector<uint8_t>(kMostPrepend, 'p');
 };
 
 // Until the engine has sent it all: no call meets what an earlier one has left.
@@ -58,6 +58,10 @@ void AwaitEngine() {
     usleep(kPause);
   } while (groupcast_counter_value("packets") < groupcast_counter_value("engine_recipients"));
   if (groupcast_counter_value("kernel_recipients") > 0) Die("some datagrams went by the kernel");
+}
+
+std::string NameOf(const std::string& call, size_t prepend_len) {
+  return prepend_len > 0 ? call + "_prepend" + std::to_string(prepend_len) : call;
 }
 
 void AddSendGroup(const std::shared_ptr<Caller>& caller, size_t prepend_len,
@@ -70,15 +74,17 @@ void AddSendGroup(const std::shared_ptr<Caller>& caller, size_t prepend_len,
         sendgroup(caller->sd, caller->buf(), kRecipients, MSG_DONTWAIT, /*gerrno=*/nullptr);
     if (sent != static_cast<int>(kRecipients)) Die("sendgroup() does not take all");
   };
-  rooms->push_back({prepend_len > 0 ? "caller/sendgroup_prepend12" : "caller/sendgroup",
-                    "recipient", kRecipients, round, AwaitEngine});
+  rooms->push_back(
+      {NameOf("caller/sendgroup", prepend_len), "recipient", kRecipients, round, AwaitEngine});
 }
 
-void AddGroupSend(const std::shared_ptr<Caller>& caller, std::vector<Room>* rooms) {
+void AddGroupSend(const std::shared_ptr<Caller>& caller, size_t prepend_len,
+                  std::vector<Room>* rooms) {
   struct State {
     Group group;
     CompletionQueue queue;
     Payload payload;
+    SendOptions options;
     std::vector<CompletedSend> completed;
   };
   auto group = Group::Create(caller->sd);
@@ -90,10 +96,17 @@ void AddGroupSend(const std::shared_ptr<Caller>& caller, std::vector<Room>* room
     members.emplace_back(caller->buf()->recinfo[i].giov_dest, i);
   }
   if (const auto added = group->Add(members); !added.ok()) Die(added.status().ToString());
-  auto state =
-      std::make_shared<State>(State{*std::move(group), *std::move(queue), *std::move(payload), {}});
+  auto state = std::make_shared<State>(
+      State{*std::move(group), *std::move(queue), *std::move(payload), {}, {}});
+  if (prepend_len > 0) {
+    state->options.private_bytes = [=](const Recipient&, PrivateBytes* bytes) {
+      bytes->prepend = {caller->prepend.data(), prepend_len};
+    };
+  }
   auto round = [state] {
-    if (!state->group.SendAsync(state->payload, state->queue, 0).ok()) Die("SendAsync() failed");
+    const auto status =
+        state->group.SendAsync(state->payload, state->queue, 0, Stage::kAccepted, state->options);
+    if (!status.ok()) Die(status.ToString());
   };
   // It also keeps the engine open that the group is sent by.
   auto settle = [state, caller] {
@@ -101,16 +114,19 @@ void AddGroupSend(const std::shared_ptr<Caller>& caller, std::vector<Room>* room
     state->completed.clear();
     state->queue.Poll(16, &state->completed);
   };
-  rooms->push_back({"caller/group_send", "recipient", kRecipients, round, settle});
+  rooms->push_back(
+      {NameOf("caller/group_send", prepend_len), "recipient", kRecipients, round, settle});
 }
 
 }  // namespace
 
 void AddCallerRooms(std::vector<Room>* rooms) {
   auto caller = std::make_shared<Caller>();
-  AddSendGroup(caller, 0, rooms);
-  AddSendGroup(caller, kPrepend, rooms);
-  AddGroupSend(caller, rooms);
+  // The longest of all requests fit in the channel at once: nobody waits for room.
+  for (const size_t prepend_len : {0, 12, 200}) {
+    AddSendGroup(caller, prepend_len, rooms);
+    AddGroupSend(caller, prepend_len, rooms);
+  }
 }
 
 }  // namespace groupcast
