@@ -55,7 +55,7 @@ void DefineOptions(Options* options, CLI::App* app) {
       ->required();
   app->add_option("--recipients", options->recipients, kRecipientsHelp)->required();
   app->add_option("--payload", options->payload_bytes, "Length of the part for all, in bytes")
-      ->check(CLI::Range(1, 65507))
+      ->check(CLI::Range(0, 65507))
       ->capture_default_str();
   app->add_option("--prepend", options->prepend_bytes,
                   "Length of each recipient's own part before it, in bytes")

@@ -55,6 +55,6 @@ def facts(build):
         'liburing': _output('pkg-config', '--modversion', 'liburing'),
         'build': _build(build),
         'commit': _commit(),
-        'load before': ' '.join(map(str, os.getloadavg())),
+        'load before': ' '.join(f'{load:.2f}' for load in os.getloadavg()),
         'time': time.strftime('%Y-%m-%d %H:%M UTC', time.gmtime()),
     }

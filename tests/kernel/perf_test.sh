@@ -53,7 +53,8 @@ whole=('wire == "net_null"' 'groupcasts > 0' 'packets == groupcasts * recipients
   'abs(cycles_per_packet / ns_per_packet * 1e9 / tsc_hz - 1) < 1e-6'
   'abs(ns_per_groupcast / ns_per_packet / recipients - 1) < 1e-6'
   'cpu_ns_per_packet > 0' 'ports[0]["packets"] >= packets'
-  'ports[0]["bytes"] == ports[0]["packets"] * (42 + prepend + payload + append)')
+  'ports[0]["bytes"] > 0'
+  'abs(bits_per_second / packets_per_second / 8 / (42 + prepend + payload + append) - 1) < 1e-6')
 
 short=(--seconds 0.1 --json out.json)
 run "mode sendgroup" 0 "${null[@]}" -- "${short[@]}" --recipients 300 --payload 700 --strategy chain \

@@ -28,7 +28,8 @@ The file of --json is one object. Rates and times are of the time that was count
                        counted as errors
   errors               by producer, datagrams by errno
   kernel_packets       datagrams that the engine left to the kernel, warm-up included: should be 0
-  packets_per_second, groupcasts_per_second, bits_per_second   bits: of frames without CRC
+  packets_per_second, groupcasts_per_second, bits_per_second   bits: of untagged frames,
+                       without CRC
   ns_per_packet, cycles_per_packet, ns_per_groupcast, cycles_per_groupcast
                        time by the number of packets and groupcasts, of all producers together;
                        cycles are the TSC's

@@ -30,6 +30,7 @@ struct Share {
 };
 constexpr Share kShares[] = {{"p50", 0.5}, {"p99", 0.99}, {"p99_9", 0.999}};
 
+constexpr uint32_t kFrameHeaders = 14 + 20 + 8;  // bytes: Ethernet, IPv4, UDP
 constexpr char kHashes[] = "########################";
 constexpr char kDashes[] = "----------------------";
 constexpr char kPluses[] = "+++++++++++++++";
@@ -187,12 +188,8 @@ void PrintConfiguration(const Result& result) {
 
 std::string ToJson(const Result& result) {
   const Workload& sent = result.workload;
-  uint64_t bytes = 0, port_packets = 0;
-  for (const PortCounts& port : result.counted.ports) {
-    bytes += port.tx_bytes;
-    port_packets += port.tx_packets;
-  }
-  const double frame_bytes = Result::Per(static_cast<double>(bytes), port_packets);
+  // Not the ports' bytes: those are read at another moment than the packets.
+  const double frame_bits = 8.0 * (kFrameHeaders + sent.DatagramBytes());
   nlohmann::ordered_json root = {
       {"mode", NameOf(sent.mode)},
       {"strategy", NameOf(sent.strategy)},
@@ -212,7 +209,7 @@ std::string ToJson(const Result& result) {
       {"kernel_packets", result.kernel_packets},
       {"packets_per_second", result.PerSecond(result.packets)},
       {"groupcasts_per_second", result.PerSecond(result.groupcasts)},
-      {"bits_per_second", 8 * frame_bytes * result.PerSecond(result.packets)},
+      {"bits_per_second", frame_bits * result.PerSecond(result.packets)},
       {"ns_per_packet", result.NsPer(result.packets)},
       {"cycles_per_packet", result.CyclesPer(result.packets)},
       {"ns_per_groupcast", result.NsPer(result.groupcasts)},
