@@ -151,6 +151,20 @@ TEST_F(HeaderLineTest, ZeroChecksumIsSentAsAllOnes) {
   EXPECT_EQ(zeros, 1);
 }
 
+TEST_F(HeaderLineTest, SumOfBytesIsDpdksOwn) {
+  for (size_t len = 0; len < 300; len++) {
+    for (int round = 0; round < 20; round++) {
+      // All ones and all zeros are the two that differ in how they are zero.
+      std::string bytes = Random(len + 1);
+      if (round < 2) bytes.assign(len + 1, round == 0 ? '\xff' : '\0');
+      const char* from = bytes.data() + round % 2;  // odd addresses, too
+      const size_t n = len + 1 - static_cast<size_t>(round % 2);
+      ASSERT_EQ(SumBytes(from, n), rte_raw_cksum(from, n)) << n << " bytes, round " << round;
+    }
+  }
+  EXPECT_EQ(SumBytes(nullptr, 0), 0);
+}
+
 TEST(SumAt, SwapsAtOddOffsetsOnly) {
   EXPECT_EQ(SumAt(0x1234, 0), 0x1234);
   EXPECT_EQ(SumAt(0x1234, 7), 0x3412);
