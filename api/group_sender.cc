@@ -145,8 +145,10 @@ GroupSender::Asked GroupSender::StagePrivate(const EngineUse& use, const Run& ru
                                                  {kMaxGroupRecipients, false, true, 0}) /
                       2;
   staged_.clear();
-  staged_bytes_.clear();
-  for (uint16_t i = run.from; i < run.to && staged_bytes_.size() < most; i++) {
+  staged_.reserve(kMaxGroupRecipients);
+  staged_len_ = 0;
+  staged_alike_ = true;
+  for (uint16_t i = run.from; i < run.to && staged_len_ < most; i++) {
     PrivateBytes bytes;
     options_.private_bytes(RecipientOf(chunk, i), &bytes);
     if (!Fits(chunk.lines[i], bytes)) {
@@ -154,13 +156,16 @@ GroupSender::Asked GroupSender::StagePrivate(const EngineUse& use, const Run& ru
       const auto staged = static_cast<uint16_t>(staged_.size());
       return {staged, static_cast<uint16_t>(staged + 1)};
     }
-    const size_t offset = staged_bytes_.size();
-    const size_t end = offset + bytes.prepend.iov_len + bytes.append.iov_len;
-    staged_bytes_.resize(end + kPrivateSlack);
-    staged_.push_back(PutPrivate(bytes.prepend, bytes.append, body_.len(),
-                                 reinterpret_cast<uint8_t*>(staged_bytes_.data()),
-                                 static_cast<uint32_t>(offset)));
-    staged_bytes_.resize(end);
+    const size_t end = staged_len_ + bytes.prepend.iov_len + bytes.append.iov_len;
+    if (staged_bytes_.size() < end + kPrivateSlack) {
+      // Enough if the others have as many.
+      const size_t others = static_cast<size_t>(run.to - i) * (end - staged_len_);
+      staged_bytes_.resize(std::min(staged_len_ + others, most + end) + end + kPrivateSlack);
+    }
+    staged_.push_back(PutPrivate(bytes.prepend, bytes.append, body_.len(), staged_bytes_.data(),
+                                 static_cast<uint32_t>(staged_len_)));
+    staged_alike_ &= AreAlike(staged_.back(), staged_.front());
+    staged_len_ = end;
   }
   const auto staged = static_cast<uint16_t>(staged_.size());
   return {staged, staged};
@@ -184,7 +189,7 @@ void GroupSender::PostRun(const EngineUse& use, Run run) {
           ToRest({run.chunk, i, static_cast<uint16_t>(i + 1)});
         } else {
           const PrivatePart& part = staged_[i - some.from];
-          char* bytes = staged_bytes_.data() + part.offset;
+          uint8_t* bytes = staged_bytes_.data() + part.offset;
           ToRest(*run.chunk, i, {bytes, part.prepend_len},
                  {bytes + part.prepend_len, part.append_len});
         }
@@ -196,11 +201,10 @@ void GroupSender::PostRun(const EngineUse& use, Run run) {
 
 void GroupSender::PutPrivates(Request* request) const {
   std::copy(staged_.begin(), staged_.end(), request->own_privates);
-  const PrivatePart& first = staged_.front();
-  const auto is_like_first = [&](const PrivatePart& part) { return AreAlike(part, first); };
-  if (std::all_of(staged_.begin(), staged_.end(), is_like_first)) NoteUniform(first, request);
-  // As a whole: of chars to bytes std::copy() makes a loop.
-  std::memcpy(request->own_private_bytes, staged_bytes_.data(), staged_bytes_.size());
+  if (staged_alike_) NoteUniform(staged_.front(), request);
+  if (staged_len_ > 0) {
+    std::memcpy(request->own_private_bytes, staged_bytes_.data(), staged_len_);
+  }
 }
 
 // False: no room.
@@ -214,9 +218,9 @@ bool GroupSender::Post(const EngineUse& use, const Run& run) {
   const bool copy =
       body_.len() > 0 && use.engine()->CopiesPayload(bin.port, body_.for_devices(), constant);
   const auto gather = [&](Request* request) { Gather(use, *request); };
-  const CallRequests::Room room = requests_->Allocate(
-      bin.port, bin.lcore, {n, false, privates, privates ? staged_bytes_.size() : 0},
-      body_.segments(), copy, gather);
+  const CallRequests::Room room =
+      requests_->Allocate(bin.port, bin.lcore, {n, false, privates, privates ? staged_len_ : 0},
+                          body_.segments(), copy, gather);
   Request* request = room.request;
   if (request == nullptr) return false;
   request->lines = run.chunk->lines.data() + run.from;
@@ -234,8 +238,7 @@ bool GroupSender::Post(const EngineUse& use, const Run& run) {
     body_.holds.fetch_add(1, std::memory_order_relaxed);
   }
   if (privates) PutPrivates(request);
-  request->bytes =
-      uint64_t{n} * (body_.len() + kIpv6Headers) + (privates ? staged_bytes_.size() : 0);
+  request->bytes = uint64_t{n} * (body_.len() + kIpv6Headers) + (privates ? staged_len_ : 0);
   if (async_ != nullptr) {
     request->progress = &async_->progress;
     async_->progress.requests_left.fetch_add(1, std::memory_order_relaxed);

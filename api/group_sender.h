@@ -91,7 +91,9 @@ class GroupSender {
   size_t gathered_ = 0;         // of posted_
   // Private bytes of the request that is being made, copied when its members were asked.
   std::vector<PrivatePart> staged_;
-  std::string staged_bytes_;
+  std::vector<uint8_t> staged_bytes_;  // the first staged_len_ are theirs
+  size_t staged_len_ = 0;
+  bool staged_alike_ = true;
   std::vector<Rest> rest_;
   std::string rest_bytes_;
   size_t by_lines_ = 0;
