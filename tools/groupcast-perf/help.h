@@ -39,7 +39,9 @@ The file of --json is one object. Rates and times are of the time that was count
                        first three rounded by at most 1%; groupcasts: how many. The packets of a burst
                        are at the port at one time
   ring_consumer        of net_ring: packets taken, checked, and wrong
-  counters             the library's (groupcast/statistics.h), while it was counted
+  counters             the library's (groupcast/statistics.h), while it was counted; in mode direct
+                       those of its lcore, and of lazy-copy rewritten: packets that kept a payload
+                       which they had, where copied are those that got it
 
 Exit status: 0 if every datagram was sent by the engine; 1 if some were not; 2 if it could not run.
 SIGINT and SIGTERM end it with the statistics so far.
