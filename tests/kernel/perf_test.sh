@@ -192,6 +192,10 @@ holds "a script" 'mode == "sendgroup"' 'strategy == "chain"' 'packets == groupca
   'groupcasts > 0' 'counters["copied"] == 0'
 printf 'start' | script --seconds 0.1 || fail "a script that ends with start: exit status $?" out err
 holds "a script that ends with start" 'groupcasts > 0' '0.09 < seconds < 30'
+printf 'set mode direct\nset strategy clone\nset recipients 70\nstart' | script --seconds 0.1 ||
+  fail "mode direct in a script: exit status $?" out err
+holds "mode direct in a script" 'mode == "direct"' 'strategy == "clone"' \
+  'packets == groupcasts * 70' 'groupcasts > 0' 'dropped == 0'
 script </dev/null || fail "an empty script: exit status $?" out err
 printf 'stat\nset payload 70000\nset strategy clone\nset mode fast\nshow port\nset payload 60000\nstop\n' | script
 [[ $? == 2 ]] || fail "a script with errors: exit status" out err

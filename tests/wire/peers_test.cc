@@ -62,6 +62,8 @@ class PeersTest : public testing::Test {
     ASSERT_NE(ring_, nullptr);
     next_hops_[0].SetEthernet({{0x02, 0, 0, 0, 0, 0x01}}, {{0x02, 0, 0, 0, 0, 0x02}},
                               RTE_BE16(RTE_ETHER_TYPE_IPV4), kHopTag);
+    next_hops_[1].SetEthernet({{0x02, 0, 0, 0, 0, 0x01}}, {{0x02, 0, 0, 0, 0, 0x02}},
+                              RTE_BE16(RTE_ETHER_TYPE_IPV6), kHopTag);
     arena_memory_.reset(new CacheLine[LinesFor(kArenaBytes)]);
     arena_ = std::make_unique<Arena>(arena_memory_.get(), kArenaBytes, 0);
   }
@@ -76,11 +78,23 @@ class PeersTest : public testing::Test {
     to.sin_addr.s_addr = htonl(ntohl(to.sin_addr.s_addr) + recipient);
     return to;
   }
+  // The last bytes of their addresses are those of an IPv4 recipient.
+  static sockaddr_in6 From6() { return Address6("fd00::1", 4000); }
+  static sockaddr_in6 To6(uint32_t recipient) {
+    sockaddr_in6 to = Address6("fd00::", 5004);
+    const in_addr_t last = To(recipient).sin_addr.s_addr;
+    std::memcpy(to.sin6_addr.s6_addr + 12, &last, sizeof(last));
+    return to;
+  }
+  bool IsIpv6To(uint32_t recipient) const { return ipv6_ && recipient % 3 == 1; }
   std::string PrependOf(uint32_t recipient) const {
     return Bytes(prepend_, static_cast<uint8_t>(recipient));
   }
 
-  void Prepare(uint32_t recipients, const std::string& payload, uint16_t prepend) {
+  // `ipv6`: every third.
+  void Prepare(uint32_t recipients, const std::string& payload, uint16_t prepend,
+               bool ipv6 = false) {
+    ipv6_ = ipv6;
     payload_ = payload;
     payload_.reserve(payload.size() + kPrivateSlack);
     prepend_ = prepend;
@@ -88,8 +102,14 @@ class PeersTest : public testing::Test {
     privates_.clear();
     private_bytes_.clear();
     for (uint32_t i = 0; i < recipients; i++) {
-      WriteIpv4Line({From().sin_addr.s_addr, From().sin_port, kTtl, 0, !CountsIds(i)},
-                    To(i).sin_addr.s_addr, To(i).sin_port, &lines_[i]);
+      if (IsIpv6To(i)) {
+        WriteIpv6Line({IpAddress::FromIpv6(From6().sin6_addr), From6().sin6_port, kTtl, 0, 0},
+                      IpAddress::FromIpv6(To6(i).sin6_addr), To6(i).sin6_port, &lines_[i]);
+        lines_[i].next_hop = 1;
+      } else {
+        WriteIpv4Line({From().sin_addr.s_addr, From().sin_port, kTtl, 0, !CountsIds(i)},
+                      To(i).sin_addr.s_addr, To(i).sin_port, &lines_[i]);
+      }
       lines_[i].next_hop_tag = kHopTag;
       if (prepend == 0) continue;
       const std::string own = PrependOf(i);
@@ -170,13 +190,21 @@ class PeersTest : public testing::Test {
     ASSERT_GE(bytes.size(), 42U);
     rte_ipv4_hdr ip;
     std::memcpy(&ip, bytes.data() + sizeof(rte_ether_hdr), sizeof(ip));
-    const uint32_t i = ntohl(ip.dst_addr) - ntohl(To(0).sin_addr.s_addr);
+    const bool ipv6 = ip.version_ihl != RTE_IPV4_VHL_DEF;
+    rte_be32_t to = ip.dst_addr;
+    if (ipv6) {
+      std::memcpy(&to, bytes.data() + sizeof(rte_ether_hdr) + sizeof(rte_ipv6_hdr) - sizeof(to),
+                  sizeof(to));
+    }
+    const uint32_t i = ntohl(to) - ntohl(To(0).sin_addr.s_addr);
     ASSERT_LT(i, seen->size());
     (*seen)[i]++;
-    EXPECT_EQ(bytes, ExpectedFrame(From(), To(i), kTtl, 0, !CountsIds(i), ip.packet_id,
-                                   PrependOf(i) + payload_))
+    const std::string datagram = PrependOf(i) + payload_;
+    EXPECT_EQ(bytes, IsIpv6To(i) ? ExpectedFrame6(From6(), To6(i), kTtl, 0, 0, datagram)
+                                 : ExpectedFrame(From(), To(i), kTtl, 0, !CountsIds(i),
+                                                 ip.packet_id, datagram))
         << "recipient " << i;
-    EXPECT_EQ(ip.packet_id != 0, CountsIds(i)) << "recipient " << i;
+    EXPECT_TRUE(ipv6 || (ip.packet_id != 0) == CountsIds(i)) << "recipient " << i;
     EXPECT_EQ(frame->nb_segs, segments);
     EXPECT_EQ(frame->pkt_len, bytes.size());
   }
@@ -189,7 +217,7 @@ class PeersTest : public testing::Test {
   }
 
   Counters counters_;
-  NextHopTable next_hops_{1};
+  NextHopTable next_hops_{2};
   std::unique_ptr<Mempools> mempools_;
   std::unique_ptr<PortSetup> port_;
   rte_ring* ring_ = nullptr;
@@ -198,6 +226,7 @@ class PeersTest : public testing::Test {
   Sharing sharing_ = Sharing::kAuto;
   std::string payload_;
   uint16_t prepend_ = 0;
+  bool ipv6_ = false;
   PayloadSegment segment_{};
   std::vector<HeaderLine> lines_;
   std::vector<PrivatePart> privates_;
@@ -231,19 +260,37 @@ TEST_F(PeersTest, ClonesWaitForAFullRing) {
   EXPECT_GT(counters_.Read(Counter::kTxFull), 0U);
 }
 
+// To more recipients than there are mbufs, so that some keep the payload behind a new prepend.
 TEST_F(PeersTest, LazyCopiesAreByteExact) {
   const auto lazy_copy = MakeLazyCopy();
   const auto loop = LoopOf(lazy_copy.get());
   uint8_t seed = 0;
-  for (const size_t payload : kPayloads) {
-    for (const uint16_t prepend : kPrepends) {
+  uint64_t rewritten = 0;
+  for (const size_t payload : {1, 3, 15, 16, 17, 1000}) {
+    for (const uint16_t prepend : {0, 1, 12, 15, 16, 17}) {
       SCOPED_TRACE(testing::Message() << payload << " bytes behind " << prepend);
-      Prepare(100, Bytes(payload, seed++), prepend);
+      Prepare(kLazyPackets + 100, Bytes(payload, seed++), prepend);
       lazy_copy->NewPayload();
       SendAndCompare([&] { SendAll(loop.get()); }, 1);
+      EXPECT_GE(lazy_copy->rewritten(), rewritten + 100);
+      rewritten = lazy_copy->rewritten();
     }
   }
+  Prepare(100, "", 12);
+  SendAndCompare([&] { SendAll(loop.get()); }, 1);
   EXPECT_EQ(rte_mempool_full(lazy_copy->pool()), 1);
+}
+
+// Headers of two lengths: what a packet has of the payload lies at another place then.
+TEST_F(PeersTest, BothFamiliesAreByteExact) {
+  Prepare(600, Bytes(1000, 3), 12, /*ipv6=*/true);
+  CloneAssembler clone(mempools_->pools(), next_hops_, &counters_, 1);
+  ASSERT_TRUE(clone.SetPayload(reinterpret_cast<const uint8_t*>(payload_.data()), 1000));
+  const auto clones = LoopOf(&clone);
+  SendAndCompare([&] { SendAll(clones.get()); }, 2);
+  const auto lazy_copy = MakeLazyCopy();
+  const auto lazy_copies = LoopOf(lazy_copy.get());
+  SendAndCompare([&] { SendAll(lazy_copies.get()); }, 1);
 }
 
 // The engine's own packets by the same loop.

@@ -96,10 +96,13 @@ void DefineWorkload(Workload* workload, CLI::App* app) {
   DefineWord(
       "--strategy", kStrategies,
       "How packets get the payload. auto: what the engine ships; chain: all share it; copy: "
-      "each has a copy. With mode direct only, not of the engine: clone: each has an indirect "
-      "mbuf on it; lazy-copy: each has a copy, packets that the driver freed are taken back "
-      "and only what lies before the payload is written; floor: one head after the other is "
-      "taken from its mempool, chained to the payload and sent, nothing is written",
+      "each has a copy. In mode direct there are others beside the engine's own: clone: each has "
+      "an "
+      "indirect mbuf on it; lazy-copy: each has a copy, and a packet that the driver has freed is "
+      "taken back for another recipient, for whom only headers and private bytes are written; "
+      "floor: "
+      "what the driver takes by itself: heads are taken from a mempool, chained to it and sent, "
+      "and nothing is written",
       &workload->strategy, app);
   app->add_flag("--same-payload", workload->same_payload,
                 "Strategy lazy-copy: every groupcast has the payload of the one before, which "
