@@ -235,7 +235,7 @@ class PeersTest : public testing::Test {
 };
 
 constexpr size_t kPayloads[] = {0, 1, 3, 15, 16, 17, 300, 1000, 8900};
-constexpr uint16_t kPrepends[] = {0, 1, 3, 12, 15, 16, 17, 40};
+constexpr uint16_t kPrepends[] = {0, 1, 3, 12, 15, 16, 17, 40, 600};
 
 TEST_F(PeersTest, ClonesAreByteExact) {
   CloneAssembler clone(mempools_->pools(), next_hops_, &counters_, 1);

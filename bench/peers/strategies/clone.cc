@@ -49,14 +49,15 @@ bool CloneAssembler::SetPayload(const uint8_t* data, uint16_t len) {
 uint16_t CloneAssembler::Make(const Request& request, const HeadForm& form, uint16_t first,
                               uint16_t n, rte_mbuf** heads) {
   rte_mbuf* clones[kMaxBurst];
-  const uint16_t taken = TakeUpTo(pools_.heads, n, heads);
+  rte_mempool* const heads_pool = HeadsOf(pools_, form.len);
+  const uint16_t taken = TakeUpTo(heads_pool, n, heads);
   uint16_t made = taken;
   if (request.payload_len > 0) {
     if (rte_mbuf_refcnt_read(payload_) + uint32_t{taken} > kMaxReferences) made = 0;
     made = TakeUpTo(pools_.views, made, clones);
   }
   if (made < taken) {
-    rte_mempool_put_bulk(pools_.heads, reinterpret_cast<void**>(heads + made),
+    rte_mempool_put_bulk(heads_pool, reinterpret_cast<void**>(heads + made),
                          static_cast<unsigned>(taken - made));
   }
   const auto make_clones = form.ipv6 ? MakeClones<true> : MakeClones<false>;

@@ -19,10 +19,11 @@ bool DriverFloor::Prepare(const Request& request, const NextHopTable& next_hops)
     if (payload_ == nullptr) return false;
     rte_memcpy(rte_pktmbuf_append(payload_, payload_len), request.segments->data, payload_len);
   }
-  std::vector<rte_mbuf*> heads(pools_.heads->size);
+  heads_ = HeadsOf(pools_, size_t{kEthernetHeader} + kVlanTag + kIpv6Headers + request.prepend_len);
+  std::vector<rte_mbuf*> heads(heads_->size);
   size_t taken = 0;
   while (taken < heads.size() &&
-         rte_mempool_get(pools_.heads, reinterpret_cast<void**>(&heads[taken])) == 0) {
+         rte_mempool_get(heads_, reinterpret_cast<void**>(&heads[taken])) == 0) {
     const auto recipient = static_cast<uint16_t>(taken % request.nb_recipients);
     const HeaderLine& line = request.lines[recipient];
     const HeadForm form(EthernetForm::Of(next_hops[line.next_hop]), line, request.prepend_len,
@@ -35,7 +36,7 @@ bool DriverFloor::Prepare(const Request& request, const NextHopTable& next_hops)
     SetMbuf({RTE_PKTMBUF_HEADROOM, 1, form.len, frame_bytes_, 0, 0}, heads[taken]);
     taken++;
   }
-  rte_mempool_put_bulk(pools_.heads, reinterpret_cast<void**>(heads.data()),
+  rte_mempool_put_bulk(heads_, reinterpret_cast<void**>(heads.data()),
                        static_cast<unsigned>(taken));
   return taken > 0;
 }
@@ -46,7 +47,7 @@ uint64_t DriverFloor::Send(uint64_t packets) {
   uint64_t sent = 0;
   while (sent < packets) {
     const uint16_t n = TakeUpTo(
-        pools_.heads, static_cast<uint16_t>(std::min<uint64_t>(packets - sent, kMaxBurst)), heads);
+        heads_, static_cast<uint16_t>(std::min<uint64_t>(packets - sent, kMaxBurst)), heads);
     if (unlikely(n == 0)) {
       counters_->Add(Counter::kNoMbuf);
       // A driver that looks after what it has sent only when it is called.

@@ -20,8 +20,8 @@ class DriverFloor {
   DriverFloor(const DriverFloor&) = delete;
   DriverFloor& operator=(const DriverFloor&) = delete;
 
-  // Writes heads for the recipients of `request`, in turn, into all mbufs of the pool; none may be
-  // out. False: there are none.
+  // Writes heads for the recipients of `request`, in turn, into all mbufs of the pool that has room
+  // for them; none may be out. False: there are none.
   bool Prepare(const Request& request, const NextHopTable& next_hops);
   // Returns how many the driver took: all, unless it took none for some time.
   uint64_t Send(uint64_t packets);
@@ -30,6 +30,7 @@ class DriverFloor {
   LcorePools pools_;
   TxPlan plan_;
   Counters* counters_;
+  rte_mempool* heads_ = nullptr;
   rte_mbuf* payload_ = nullptr;
   uint32_t frame_bytes_ = 0;
 };

@@ -16,6 +16,11 @@ inline uint8_t* PeerFrameOf(rte_mbuf* mbuf) {
   return reinterpret_cast<uint8_t*>(mbuf + 1) + RTE_PKTMBUF_HEADROOM;
 }
 
+// Where heads of `len` bytes are taken from, as the engine's are: long ones from the large mbufs.
+inline rte_mempool* HeadsOf(const LcorePools& pools, size_t len) {
+  return len + kPrivateSlack <= kHeadRoom ? pools.heads : pools.large;
+}
+
 // Takes `n` mbufs at once, or half as many, and so on. Returns how many; 0: the pool is empty.
 inline uint16_t TakeUpTo(rte_mempool* pool, uint16_t n, rte_mbuf** mbufs) {
   while (n > 0 && rte_mempool_get_bulk(pool, reinterpret_cast<void**>(mbufs), n) != 0) n /= 2;
