@@ -80,6 +80,32 @@ holds "latency" "${whole[@]}" 'latency_ns["groupcasts"] == groupcasts' \
 run "net_ring" 0 --vdev net_ring0 --no-huge -- "${short[@]}" --recipients 100 --prepend 5 --append 8
 holds "net_ring" 'wire == "net_ring"' 'packets == groupcasts * recipients' 'dropped == 0' \
   'ring_consumer["packets"] >= packets' 'ring_consumer["checked"] > 0' 'ring_consumer["wrong"] == 0'
+# Its lcore goes on while the counting begins.
+direct=("${whole[@]:0:${#whole[@]}-1}" 'mode == "direct"' 'lcores == producers == burst == 1'
+  'abs(ports[0]["bytes"] / (42 + prepend + payload + append) / packets - 1) < 0.1')
+for strategy in chain clone floor; do
+  run "mode direct, $strategy" 0 "${null[@]}" -- "${short[@]}" --mode direct --strategy $strategy \
+    --payload 700 --prepend 12
+  holds "mode direct, $strategy" "${direct[@]}" "strategy == '$strategy'"
+done
+run "mode direct, lazy-copy" 0 "${null[@]}" -- "${short[@]}" --mode direct --strategy lazy-copy
+holds "mode direct, lazy-copy" "${direct[@]}" 'groupcasts - 1 <= counters["copied"]' \
+  'abs(counters["copied"] + counters["rewritten"] - packets) < 0.1 * packets'
+run "mode direct, same payload" 0 "${null[@]}" -- "${short[@]}" --mode direct --strategy lazy-copy \
+  --same-payload
+holds "mode direct, same payload" 'counters["copied"] < 2000' 'counters["rewritten"] > 0'
+for strategy in copy clone lazy-copy floor; do
+  # Its consumer keeps packets, and it is full again and again.
+  run "mode direct on net_ring, $strategy" 0 --vdev net_ring0 --no-huge -m 256 -- "${short[@]}" \
+    --mode direct --strategy $strategy --recipients 3000 --prepend 5
+  holds "mode direct on net_ring, $strategy" 'packets == groupcasts * recipients' 'dropped == 0' \
+    'ring_consumer["packets"] >= packets' 'ring_consumer["checked"] > 0' \
+    'ring_consumer["wrong"] == 0' 'counters["tx_full"] > 0'
+done
+run "mode direct, append" 0 --vdev net_ring0 --no-huge -- "${short[@]}" --mode direct \
+  --recipients 100 --prepend 5 --append 8
+holds "mode direct, append" 'packets == groupcasts * recipients' 'counters["appended"] > 0' \
+  'ring_consumer["wrong"] == 0'
 if [[ $light == light ]]; then
   finish
   exit
@@ -167,11 +193,15 @@ holds "a script" 'mode == "sendgroup"' 'strategy == "chain"' 'packets == groupca
   'groupcasts > 0' 'counters["copied"] == 0'
 printf 'start' | script --seconds 0.1 || fail "a script that ends with start: exit status $?" out err
 holds "a script that ends with start" 'groupcasts > 0' '0.09 < seconds < 30'
+printf 'set mode direct\nset strategy clone\nset recipients 70\nstart' | script --seconds 0.1 ||
+  fail "mode direct in a script: exit status $?" out err
+holds "mode direct in a script" 'mode == "direct"' 'strategy == "clone"' \
+  'packets == groupcasts * 70' 'groupcasts > 0' 'dropped == 0'
 script </dev/null || fail "an empty script: exit status $?" out err
 printf 'stat\nset payload 70000\nset strategy clone\nset mode fast\nshow port\nset payload 60000\nstop\n' | script
 [[ $? == 2 ]] || fail "a script with errors: exit status" out err
 says "a script with errors" out "'stat': command not found" '70000' \
-  '--strategy clone: is not in this program' \
+  '--strategy clone: is not the engine' \
   "'set mode fast': bad arguments" "'show port': bad arguments" '--mtu 1500' \
   'Packet forwarding not started'
 
@@ -226,8 +256,16 @@ no memory for mempool|--vdev net_null0 --no-huge -m 16 -- --mtu 9000 --txd 4096
 --nb-cores 128: this process has|--vdev net_null0 -- --nb-cores 128
 a UDP datagram has at most 65507|--vdev net_null0 -- --mtu 65389 --payload 65507 --prepend 1
 --mtu 1500: datagrams of 1473 bytes need 1501|--vdev net_null0 -- --payload 1461 --prepend 12
---strategy clone: is not in this program yet|--vdev net_null0 -- --strategy clone
---strategy lazy-copy: is not in this program yet|--vdev net_null0 -- --mode group --strategy lazy-copy
+--strategy clone: is not the engine's; use --mode direct|--vdev net_null0 -- --strategy clone
+--strategy lazy-copy: is not the engine's|--vdev net_null0 -- --mode group --strategy lazy-copy
+--strategy floor: is not the engine's|--vdev net_null0 -- --mode async --strategy floor
+--append 4: strategy clone has none|--vdev net_null0 -- --mode direct --strategy clone --append 4
+--producers 2: mode direct has one thread|--vdev net_null0 -- --mode direct --producers 2
+--nb-cores 2: mode direct has one lcore|--vdev net_null0 -- --mode direct --nb-cores 2
+is for one port and one lcore, not 2 and 1|--vdev net_null0 --vdev net_null1 --no-huge -- --mode direct
+--same-payload: is for --strategy lazy-copy|--vdev net_null0 -- --mode direct --same-payload
+--config: mode direct has no engine|-- --config engine.yaml --mode direct
+--latency: is for the modes|--vdev net_null0 -- --latency --mode direct
 --strategy: fast not in|--vdev net_null0 -- --strategy fast
 --recipients|--vdev net_null0 -- --recipients 0
 --payload|--vdev net_null0 -- --payload -1

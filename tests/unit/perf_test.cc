@@ -101,6 +101,18 @@ TEST(CompleteEngineOptions, PortsWithoutAnInterfaceShareTheRecipients) {
   EXPECT_EQ(engine->ports[0].fixed->address, "10.0.0.1");
 }
 
+TEST(SetOption, PeersAreForModeDirect) {
+  Options options;
+  ASSERT_TRUE(ReadFlow(&options).ok());
+  Workload workload;
+  EXPECT_TRUE(SetOption("mode", "direct", options, &workload).ok());
+  for (const char* strategy : {"clone", "lazy-copy", "floor"}) {
+    EXPECT_TRUE(SetOption("strategy", strategy, options, &workload).ok()) << strategy;
+    EXPECT_FALSE(SetOption("append", "1", options, &workload).ok()) << strategy;
+    EXPECT_FALSE(SetOption("mode", "group", options, &workload).ok()) << strategy;
+  }
+}
+
 TEST(SetOption, ChangesOneThingOrNothing) {
   Options options;
   options.fixed_port = true;
@@ -116,7 +128,8 @@ TEST(SetOption, ChangesOneThingOrNothing) {
                                     {"recipients", "0"},
                                     {"rate", "nan"},
                                     {"mode", "fast"},
-                                    {"strategy", "clone"}}) {
+                                    {"strategy", "clone"},
+                                    {"strategy", "floor"}}) {
     EXPECT_FALSE(SetOption(word, value, options, &workload).ok()) << word << " " << value;
   }
   EXPECT_EQ(workload.payload_bytes, 64u);

@@ -134,10 +134,17 @@ absl::StatusOr<std::unique_ptr<EnginePorts>> EnginePorts::Open(const Options& op
     if (CopybreakFor(workload) == PacketStrategy::kChain) port.copybreak = 0;
     if (CopybreakFor(workload) == PacketStrategy::kCopy) port.copybreak = kMostCopybreak;
   }
-  absl::StatusOr<Engine> opened =
-      options.config.empty() ? Engine::Open(engine) : Engine::Open(options.config);
-  if (!opened.ok()) return opened.status();
-  std::unique_ptr<EnginePorts> self(new EnginePorts(*std::move(opened)));
+  std::unique_ptr<EnginePorts> self(new EnginePorts);
+  if (workload.mode == Mode::kDirect) {
+    auto direct = DirectPort::Open(options, engine, workload);
+    if (!direct.ok()) return direct.status();
+    self->direct_ = *std::move(direct);
+  } else {
+    absl::StatusOr<Engine> opened =
+        options.config.empty() ? Engine::Open(engine) : Engine::Open(options.config);
+    if (!opened.ok()) return opened.status();
+    self->engine_ = *std::move(opened);
+  }
   self->from_file_ = !options.config.empty();
   self->copybreak_for_ = CopybreakFor(workload);
   self->lcores_ = std::move(lcores);
@@ -168,10 +175,13 @@ EnginePorts::~EnginePorts() {
   ring_consumer_.Stop();
   if (stamps_ != nullptr) stamps_->Remove();
   // Without its lcores the rest can go.
-  engine_.Close().IgnoreError();
+  if (engine_) engine_->Close().IgnoreError();
 }
 
 bool EnginePorts::Suits(const Workload& workload) const {
+  if (direct_ != nullptr || workload.mode == Mode::kDirect) {
+    return direct_ != nullptr && direct_->workload() == workload;
+  }
   return from_file_ || copybreak_for_ == CopybreakFor(workload);
 }
 

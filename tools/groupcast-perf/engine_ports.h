@@ -6,10 +6,12 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "groupcast/engine.h"
+#include "tools/groupcast-perf/direct_port.h"
 #include "tools/groupcast-perf/latency.h"
 #include "tools/groupcast-perf/options.h"
 #include "tools/groupcast-perf/ring_consumer.h"
@@ -24,7 +26,7 @@ absl::Status CompleteEngineOptions(Options* options, EngineOptions* engine);
 // The CPUs of this process.
 std::vector<unsigned> OwnCpus();
 
-// The engine of a run, with what DPDK knows of its ports.
+// The engine of a run, or what there is of it in mode direct, with what DPDK knows of its ports.
 class EnginePorts {
  public:
   struct Port {
@@ -48,16 +50,19 @@ class EnginePorts {
   const std::vector<Port>& ports() const { return ports_; }
   std::string Wire() const;
   const std::vector<unsigned>& lcores() const { return lcores_; }
+  // Null in the other modes.
+  DirectPort* direct() const { return direct_.get(); }
   TxStamps* stamps() const { return stamps_.get(); }
   const RingConsumer& ring_consumer() const { return ring_consumer_; }
   // Whether there is anything for it to take.
   bool HasRings() const;
 
  private:
-  explicit EnginePorts(Engine engine) : engine_(std::move(engine)) {}
+  EnginePorts() = default;
   void FindPorts();
 
-  Engine engine_;
+  std::optional<Engine> engine_;
+  std::unique_ptr<DirectPort> direct_;
   bool from_file_ = false;
   PacketStrategy copybreak_for_ = PacketStrategy::kAuto;
   std::vector<Port> ports_;

@@ -20,6 +20,9 @@ std::vector<uint8_t> PayloadBytes(uint32_t len);
 class GroupcastSource {
  public:
   virtual ~GroupcastSource() = default;
+  // On the thread that sends, before all others and after them.
+  virtual void Begin() {}
+  virtual void End() {}
   // Sends one groupcast; when it has ended, it is counted in `tally` (null: in none).
   virtual void Send(Tally* tally) = 0;
   // Waits for what is under way, at most two seconds.
@@ -42,6 +45,10 @@ struct SourceOptions {
     const SourceOptions& options);
 [[nodiscard]] absl::StatusOr<std::unique_ptr<GroupcastSource>> MakeGroupSource(
     const SourceOptions& options);
+
+class DirectPort;
+// Mode direct. `port` has to outlive it.
+std::unique_ptr<GroupcastSource> MakeDirectSource(DirectPort* port);
 
 // A UDP socket bound to the flow's source port, which all producers share.
 [[nodiscard]] absl::StatusOr<int> BoundSocket(const Flow& flow);

@@ -14,7 +14,8 @@ inline constexpr char kFooter[] =
 A port on a kernel interface (net_af_packet, net_af_xdp) sends what the kernel's routes send by that
 interface, from the address that they say. Every other port (net_null, net_ring, net_pcap,
 net_virtio_user, net_vhost, PCI) has --tx-ip's SRC, and sends all to --eth-peer; several share the
-recipients. What a net_ring emits is taken and freed here, and every 64th packet checked.
+recipients. In mode direct a port on a kernel interface does so, too, with the interface's MAC. What
+a net_ring emits is taken and freed here, and every 64th packet checked.
 
 The file of --json is one object. Rates and times are of the time that was counted, by the wall:
   mode, strategy, recipients, payload, prepend, append, producers, rate  as given; burst: used
@@ -40,7 +41,9 @@ The file of --json is one object. Rates and times are of the time that was count
                        first three rounded by at most 1%; groupcasts: how many. The packets of a burst
                        are at the port at one time
   ring_consumer        of net_ring: packets taken, checked, and wrong
-  counters             the library's (groupcast/statistics.h), while it was counted
+  counters             the library's (groupcast/statistics.h), while it was counted; in mode direct
+                       those of its lcore. Of lazy-copy: copied, packets that got the payload, and
+                       rewritten, those that had it
 
 Exit status: 0 if every datagram was sent by the engine; 1 if some were not; 2 if it could not run.
 SIGINT and SIGTERM end it with the statistics so far.

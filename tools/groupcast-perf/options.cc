@@ -29,13 +29,14 @@ struct Named {
   const char* name;
   T value;
 };
-constexpr Named<Mode> kModes[] = {
-    {"sendgroup", Mode::kSendgroup}, {"group", Mode::kGroup}, {"async", Mode::kAsync}};
-constexpr Named<PacketStrategy> kStrategies[] = {{"auto", PacketStrategy::kAuto},
-                                                 {"chain", PacketStrategy::kChain},
-                                                 {"copy", PacketStrategy::kCopy},
-                                                 {"clone", PacketStrategy::kClone},
-                                                 {"lazy-copy", PacketStrategy::kLazyCopy}};
+constexpr Named<Mode> kModes[] = {{"sendgroup", Mode::kSendgroup},
+                                  {"group", Mode::kGroup},
+                                  {"async", Mode::kAsync},
+                                  {"direct", Mode::kDirect}};
+constexpr Named<PacketStrategy> kStrategies[] = {
+    {"auto", PacketStrategy::kAuto},          {"chain", PacketStrategy::kChain},
+    {"copy", PacketStrategy::kCopy},          {"clone", PacketStrategy::kClone},
+    {"lazy-copy", PacketStrategy::kLazyCopy}, {"floor", PacketStrategy::kFloor}};
 
 template <typename T, size_t N>
 const char* Find(const Named<T> (&names)[N], T value) {
@@ -89,12 +90,23 @@ CLI::Validator Holds(const std::string& what_if_not,
 void DefineWorkload(Workload* workload, CLI::App* app) {
   DefineWord("--mode", kModes,
              "sendgroup: the C call; group: Group::Send() to a registered group; async: "
-             "Group::SendAsync()",
+             "Group::SendAsync(); direct: one thread makes the engine's requests and is its lcore, "
+             "without a channel between; one port, whose recipients are all behind --eth-peer",
              &workload->mode, app);
-  DefineWord("--strategy", kStrategies,
-             "How packets get the payload. auto: what the engine ships; chain: all share it; copy: "
-             "each has a copy; clone, lazy-copy: not in this program yet",
-             &workload->strategy, app);
+  DefineWord(
+      "--strategy", kStrategies,
+      "How packets get the payload. auto: what the engine ships; chain: all share it; copy: "
+      "each has a copy. In mode direct there are others beside the engine's own: clone: each has "
+      "an "
+      "indirect mbuf on it; lazy-copy: each has a copy, and a packet that the driver has freed is "
+      "taken back for another recipient, for whom only headers and private bytes are written; "
+      "floor: "
+      "what the driver takes by itself: heads are taken from a mempool, chained to it and sent, "
+      "and nothing is written",
+      &workload->strategy, app);
+  app->add_flag("--same-payload", workload->same_payload,
+                "Strategy lazy-copy: every groupcast has the payload of the one before, which "
+                "packets keep (without: a new one each, copied for the first recipients)");
   app->add_option("--recipients", workload->recipients, "Recipients of a groupcast")
       ->check(CLI::Range(1U, kMostRecipients))
       ->capture_default_str();
@@ -197,6 +209,30 @@ absl::Status SplitPair(const std::string& option, const std::string& text,
   return absl::OkStatus();
 }
 
+// Mode direct, and what is for it only.
+absl::Status CheckDirect(const Workload& workload, const Options& options) {
+  const bool direct = workload.mode == Mode::kDirect;
+  const char* strategy = NameOf(workload.strategy);
+  if (IsPeer(workload.strategy) && !direct) {
+    return Wrong(absl::StrCat("--strategy ", strategy, ": is not the engine's; use --mode direct"));
+  }
+  if (workload.same_payload && workload.strategy != PacketStrategy::kLazyCopy) {
+    return Wrong("--same-payload: is for --strategy lazy-copy");
+  }
+  if (!direct) return absl::OkStatus();
+  if (options.producers != 1) {
+    return Wrong(absl::StrCat("--producers ", options.producers, ": mode direct has one thread"));
+  }
+  if (!options.config.empty()) {
+    return Wrong("--config: mode direct has no engine; name its port before \"--\"");
+  }
+  if (IsPeer(workload.strategy) && workload.append_bytes > 0) {
+    return Wrong(absl::StrCat("--append ", workload.append_bytes, ": strategy ", strategy,
+                              " has none; use 0"));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status ReadAddress(const std::string& text, in_addr_t* address) {
   in_addr read{};
   if (inet_pton(AF_INET, text.c_str(), &read) != 1) {
@@ -244,6 +280,9 @@ absl::Status ReadFlow(Options* options) {
 }
 
 absl::Status CheckOptions(const Options& options) {
+  if (options.workload.mode == Mode::kDirect && options.nb_cores != 1) {
+    return Wrong(absl::StrCat("--nb-cores ", options.nb_cores, ": mode direct has one lcore"));
+  }
   if (options.latency && options.producers != 1) {
     return Wrong(absl::StrCat("--latency: packets at the port can't be told apart for ",
                               options.producers, " producers; use --producers 1"));
@@ -252,12 +291,8 @@ absl::Status CheckOptions(const Options& options) {
 }
 
 absl::Status CheckWorkload(const Workload& workload, const Options& options) {
-  // The one place that knows which are still missing.
-  if (workload.strategy == PacketStrategy::kClone ||
-      workload.strategy == PacketStrategy::kLazyCopy) {
-    return Wrong(absl::StrCat("--strategy ", NameOf(workload.strategy),
-                              ": is not in this program yet; use auto, chain or copy"));
-  }
+  const absl::Status direct = CheckDirect(workload, options);
+  if (!direct.ok()) return direct;
   if (workload.DatagramBytes() > kMostUdpBytes) {
     return Wrong(absl::StrCat("--prepend ", workload.prepend_bytes, ", --payload ",
                               workload.payload_bytes, " and --append ", workload.append_bytes,
@@ -270,7 +305,7 @@ absl::Status CheckWorkload(const Workload& workload, const Options& options) {
     return Wrong(absl::StrCat("--mtu ", options.mtu, ": datagrams of ", workload.DatagramBytes(),
                               " bytes need ", workload.DatagramBytes() + kIpUdpBytes));
   }
-  if (options.latency && workload.mode == Mode::kAsync) {
+  if (options.latency && (workload.mode == Mode::kAsync || workload.mode == Mode::kDirect)) {
     return Wrong("--latency: is for the modes sendgroup and group");
   }
   if (workload.mode == Mode::kSendgroup && workload.strategy != PacketStrategy::kAuto &&

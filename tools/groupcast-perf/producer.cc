@@ -59,6 +59,7 @@ bool Producer::WaitForTurn(int64_t turn_ns) const {
 void Producer::Run() {
   if (options_.cpu) PinTo(*options_.cpu);
   prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
+  source_->Begin();
   const double period_ns =
       options_.groupcasts_per_second > 0 ? 1e9 / options_.groupcasts_per_second : 0;
   int64_t start_ns = NowNs();
@@ -85,6 +86,7 @@ void Producer::Run() {
   }
   source_->Finish();
   if (tally != nullptr) end_tsc_ = rte_rdtsc();
+  source_->End();
 }
 
 void Producer::Send(Tally* tally) {

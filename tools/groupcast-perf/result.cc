@@ -155,6 +155,11 @@ void PrintForwardStatistics(const Result& result) {
                Result::Per(static_cast<double>(result.counted.cpu_ns), result.packets));
   absl::PrintF("  %.0f ns/groupcast, %.0f cycles/groupcast\n", result.NsPer(result.groupcasts),
                result.CyclesPer(result.groupcasts));
+  if (const auto rewritten = result.counted.counters.find("rewritten");
+      rewritten != result.counted.counters.end()) {
+    absl::PrintF("  lazy-copy: payload copied into %d packets, kept in %d\n",
+                 result.counted.counters.at("copied"), rewritten->second);
+  }
   if (result.ring_consumer) {
     absl::PrintF("  net_ring: %d packets taken, %d checked, %d wrong\n",
                  result.ring_consumer->packets, result.ring_consumer->checked,

@@ -15,6 +15,7 @@ namespace {
 
 // The first CPUs that are no lcore's, one for each producer as long as there are some.
 std::vector<unsigned> CpusForProducers(const EnginePorts& ports) {
+  if (ports.direct() != nullptr) return ports.lcores();  // it is the lcore itself
   std::vector<unsigned> cpus = OwnCpus();
   std::erase_if(cpus, [&](unsigned cpu) {
     return std::find(ports.lcores().begin(), ports.lcores().end(), cpu) != ports.lcores().end();
@@ -32,7 +33,9 @@ absl::StatusOr<std::unique_ptr<Run>> Run::Start(const Options& options, const Wo
   std::unique_ptr<Run> self(new Run(options, workload, ports));
   const std::vector<unsigned> cpus = CpusForProducers(*ports);
   for (unsigned i = 0; i < options.producers; i++) {
-    auto source = MakeSource({workload, options.flow, options.burst});
+    absl::StatusOr<std::unique_ptr<GroupcastSource>> source =
+        ports->direct() != nullptr ? MakeDirectSource(ports->direct())
+                                   : MakeSource({workload, options.flow, options.burst});
     if (!source.ok()) return source.status();
     ProducerOptions producer;
     if (i < cpus.size()) producer.cpu = cpus[i];

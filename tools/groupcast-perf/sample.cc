@@ -37,6 +37,14 @@ PortCounts CountsOf(uint16_t port_id) {
           .tx_bytes = stats.obytes};
 }
 
+std::map<std::string, uint64_t> EngineCounters() {
+  std::vector<groupcast_counter> counters(groupcast_counters(nullptr, 0));
+  counters.resize(std::min(counters.size(), groupcast_counters(counters.data(), counters.size())));
+  std::map<std::string, uint64_t> by_name;
+  for (const groupcast_counter& counter : counters) by_name[counter.name] = counter.value;
+  return by_name;
+}
+
 // A counter that was reset, or could not be read, in between has not gone back.
 uint64_t Since(uint64_t now, uint64_t earlier) { return now > earlier ? now - earlier : 0; }
 
@@ -57,9 +65,7 @@ Sample Sample::Take(const EnginePorts& ports) {
   Sample sample;
   sample.tsc = rte_rdtsc();
   sample.cpu_ns = ProcessCpuNs();
-  std::vector<groupcast_counter> counters(groupcast_counters(nullptr, 0));
-  counters.resize(std::min(counters.size(), groupcast_counters(counters.data(), counters.size())));
-  for (const groupcast_counter& counter : counters) sample.counters[counter.name] = counter.value;
+  sample.counters = ports.direct() != nullptr ? ports.direct()->Counted() : EngineCounters();
   for (const EnginePorts::Port& port : ports.ports()) sample.ports.push_back(CountsOf(port.id));
   // net_null and net_ring count no bytes; the engine does, of all its ports together.
   if (sample.ports.size() == 1 && sample.ports[0].tx_bytes == 0) {

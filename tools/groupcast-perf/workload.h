@@ -9,10 +9,12 @@
 
 namespace groupcast::perf {
 
-enum class Mode : uint8_t { kSendgroup, kGroup, kAsync };
+enum class Mode : uint8_t { kSendgroup, kGroup, kAsync, kDirect };
 
-// Those of the engine, and those that it is compared with.
-enum class PacketStrategy : uint8_t { kAuto, kChain, kCopy, kClone, kLazyCopy };
+// Those of the engine, and those that it is compared with (IsPeer()).
+enum class PacketStrategy : uint8_t { kAuto, kChain, kCopy, kClone, kLazyCopy, kFloor };
+
+inline bool IsPeer(PacketStrategy strategy) { return strategy >= PacketStrategy::kClone; }
 
 // What a run sends. The prompt changes it between two runs.
 struct Workload {
@@ -23,8 +25,10 @@ struct Workload {
   uint32_t prepend_bytes = 0;
   uint32_t append_bytes = 0;
   double groupcasts_per_second = 0;  // of all producers; 0: as fast as it goes
+  bool same_payload = false;         // lazy-copy: from one groupcast to the next
 
   uint32_t DatagramBytes() const { return prepend_bytes + payload_bytes + append_bytes; }
+  bool operator==(const Workload&) const = default;
 };
 
 // From where and to whom: the first recipient, the others' addresses count up from it.
