@@ -15,6 +15,7 @@
 #include <bit>
 #include <chrono>
 #include <cstdlib>
+#include <thread>
 
 #include "engine/control/descriptors.h"
 #include "engine/control/eal.h"
@@ -28,6 +29,9 @@
 
 namespace groupcast {
 namespace {
+
+constexpr int kQueueTries = 50;
+constexpr auto kBetweenTries = std::chrono::milliseconds(10);
 
 constexpr char kAfPacket[] = "net_af_packet";
 constexpr char kAfXdp[] = "net_af_xdp";
@@ -279,8 +283,14 @@ absl::Status PortSetup::SetUpReceive(uint16_t descriptors) {
   for (uint16_t queue = 0; queue < rx_queues_; queue++) {
     const auto pool = PoolFor(queue, descriptors);
     if (!pool.ok()) return pool.status();
-    const int rc =
-        rte_eth_rx_queue_setup(port_id_, queue, descriptors, SOCKET_ID_ANY, nullptr, *pool);
+    int rc;
+    for (int tries = 0;; tries++) {
+      rc = rte_eth_rx_queue_setup(port_id_, queue, descriptors, SOCKET_ID_ANY, nullptr, *pool);
+      // The kernel lets go of an interface's queue some time after its XDP socket was closed
+      // (xp_release_deferred()), and the driver says EINVAL for EBUSY.
+      if (rc == 0 || !xdp_ || tries == kQueueTries) break;
+      std::this_thread::sleep_for(kBetweenTries);
+    }
     if (rc < 0) return Failed(rc, absl::StrCat("can't set up RX queue ", queue));
   }
   return absl::OkStatus();

@@ -83,7 +83,7 @@ chmod +x "$dir/leased"
 on_rx udhcpd -f "$dir/udhcpd.conf" >"$dir/udhcpd.log" 2>&1 &
 udhcpc -f -i v0 -s "$dir/leased" >"$dir/udhcpc.log" 2>&1 &
 dhcp=$!
-wait_for_line "$dir/udhcpc.log" '^bound 10.99.0.5'
+wait_for_line "$dir/udhcpc.log" '^bound 10.99.0.[56]'
 ip address add "$(sed -n 's/^bound //p' "$dir/udhcpc.log")/16" dev v0
 
 # "DESCRIPTION": the client asks its server for its lease once more, and gets it.
