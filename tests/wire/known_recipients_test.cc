@@ -37,7 +37,8 @@ class KnownRecipientsTest : public WireTest {
     for (rte_mbuf* frame : TakeAll(kRecipients - failed.size())) {
       const std::string bytes = FrameOf(frame);
       const auto* ip = reinterpret_cast<const rte_ipv4_hdr*>(bytes.data() + 14);
-      EXPECT_TRUE(frames.emplace(ip->dst_addr, bytes).second);
+      const uint32_t to = ip->dst_addr;
+      EXPECT_TRUE(frames.emplace(to, bytes).second);
       Free(frame);
     }
     for (size_t i = 0; i < kRecipients; i++) {
