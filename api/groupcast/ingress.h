@@ -94,9 +94,8 @@ class GROUPCAST_API Ingress {
   // (SO_ATTACH_FILTER). Where the engine takes its datagrams, Linux counts them as InErrors of UDP.
   // Packet filters (nftables' input hook) don't see those. It begins when what the socket had
   // received before is forwarded, so that nothing is overtaken, or a second later. The engine needs
-  // CAP_BPF for it on
-  // net_af_packet and net_af_xdp; without, this is said once in the log, and all come to the
-  // socket.
+  // CAP_BPF for it on net_af_packet and net_af_xdp; without, this is said once in the log, and all
+  // come to the socket.
   //   kInvalidArgument    `sd` is not open, not UDP, not bound, or connected.
   //   kResourceExhausted  no descriptor is free.
   absl::Status Add(int sd, absl::Span<const in6_addr> sources = {});

@@ -102,28 +102,6 @@ rte_mbuf* TakeOne(rte_mempool* pool) {
   return mbuf;
 }
 
-// Leaves to the device what it was asked to do.
-void OffloadChecksums(uint64_t offloads, bool ipv6, uint16_t ethernet_len, rte_mbuf* head) {
-  auto* headers = rte_pktmbuf_mtod_offset(head, uint8_t*, ethernet_len);
-  head->tx_offload = 0;
-  head->l2_len = ethernet_len;
-  if (ipv6) {
-    head->ol_flags |= (offloads & ~RTE_MBUF_F_TX_IP_CKSUM) | RTE_MBUF_F_TX_IPV6;
-    head->l3_len = sizeof(rte_ipv6_hdr);
-    if ((offloads & RTE_MBUF_F_TX_UDP_CKSUM) == 0) return;
-    auto* ip = reinterpret_cast<rte_ipv6_hdr*>(headers);
-    reinterpret_cast<rte_udp_hdr*>(ip + 1)->dgram_cksum = rte_ipv6_phdr_cksum(ip, head->ol_flags);
-    return;
-  }
-  head->ol_flags |= offloads | RTE_MBUF_F_TX_IPV4;
-  head->l3_len = sizeof(rte_ipv4_hdr);
-  auto* ip = reinterpret_cast<rte_ipv4_hdr*>(headers);
-  if ((offloads & RTE_MBUF_F_TX_IP_CKSUM) != 0) ip->hdr_checksum = 0;
-  if ((offloads & RTE_MBUF_F_TX_UDP_CKSUM) != 0) {
-    reinterpret_cast<rte_udp_hdr*>(ip + 1)->dgram_cksum = rte_ipv4_phdr_cksum(ip, head->ol_flags);
-  }
-}
-
 void ViewReleased(void*, void* opaque) {
   auto* request = static_cast<Request*>(opaque);
   EndReading(request);
@@ -265,7 +243,11 @@ bool Assembler::AppendAlike(const Request& request, uint16_t first, uint16_t n, 
   }
   TakeOver(pools_.views);
   TakeOver(pools_.heads);
-  const rte_mbuf view = *request.view;
+  const rte_mbuf& view = *request.view;
+  void* const payload = view.buf_addr;
+  const rte_iova_t iova = view.buf_iova;
+  const uint16_t buf_len = view.buf_len;
+  rte_mbuf_ext_shared_info* const shared_info = view.shinfo;
   const auto payload_len = static_cast<uint16_t>(request.payload_len);
   const uint16_t append_len = request.append_len;
   const MbufForm payload_form = {0, 1, payload_len, payload_len, 0, RTE_MBUF_F_EXTERNAL};
@@ -274,10 +256,10 @@ bool Assembler::AppendAlike(const Request& request, uint16_t first, uint16_t n, 
   const uint8_t* const appended = request.private_bytes + request.prepend_len;
   for (uint16_t i = 0; i < n; i++) {
     rte_mbuf* middle = indirect[i];
-    middle->buf_addr = view.buf_addr;
-    middle->buf_iova = view.buf_iova;
-    middle->buf_len = view.buf_len;
-    middle->shinfo = view.shinfo;
+    middle->buf_addr = payload;
+    middle->buf_iova = iova;
+    middle->buf_len = buf_len;
+    middle->shinfo = shared_info;
     SetMbuf(payload_form, middle);
     rte_mbuf* tail = tails[i];
     CopyPrivate(FrameOf(tail), appended + parts[i].offset, append_len);
@@ -286,7 +268,7 @@ bool Assembler::AppendAlike(const Request& request, uint16_t first, uint16_t n, 
     heads[i]->next = middle;
   }
   // Before any of them can be freed.
-  rte_mbuf_ext_refcnt_update(view.shinfo, static_cast<int16_t>(n));
+  rte_mbuf_ext_refcnt_update(shared_info, static_cast<int16_t>(n));
   return true;
 }
 

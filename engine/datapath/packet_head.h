@@ -196,4 +196,26 @@ __rte_always_inline void SetMbuf(const MbufForm& form, rte_mbuf* mbuf) {
                                            uint64_t{form.vlan_tci} << 48);
 }
 
+// Leaves to the device what it was asked to do.
+inline void OffloadChecksums(uint64_t offloads, bool ipv6, uint16_t ethernet_len, rte_mbuf* head) {
+  auto* headers = rte_pktmbuf_mtod_offset(head, uint8_t*, ethernet_len);
+  head->tx_offload = 0;
+  head->l2_len = ethernet_len;
+  if (ipv6) {
+    head->ol_flags |= (offloads & ~RTE_MBUF_F_TX_IP_CKSUM) | RTE_MBUF_F_TX_IPV6;
+    head->l3_len = sizeof(rte_ipv6_hdr);
+    if ((offloads & RTE_MBUF_F_TX_UDP_CKSUM) == 0) return;
+    auto* ip = reinterpret_cast<rte_ipv6_hdr*>(headers);
+    reinterpret_cast<rte_udp_hdr*>(ip + 1)->dgram_cksum = rte_ipv6_phdr_cksum(ip, head->ol_flags);
+    return;
+  }
+  head->ol_flags |= offloads | RTE_MBUF_F_TX_IPV4;
+  head->l3_len = sizeof(rte_ipv4_hdr);
+  auto* ip = reinterpret_cast<rte_ipv4_hdr*>(headers);
+  if ((offloads & RTE_MBUF_F_TX_IP_CKSUM) != 0) ip->hdr_checksum = 0;
+  if ((offloads & RTE_MBUF_F_TX_UDP_CKSUM) != 0) {
+    reinterpret_cast<rte_udp_hdr*>(ip + 1)->dgram_cksum = rte_ipv4_phdr_cksum(ip, head->ol_flags);
+  }
+}
+
 }  // namespace groupcast

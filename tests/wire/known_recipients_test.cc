@@ -55,7 +55,7 @@ class KnownRecipientsTest : public WireTest {
   TestGroup call_{kRecipients};
 };
 
-TEST_F(KnownRecipientsTest, RoutesAreNotLookedUpAgain) {
+TEST_F(KnownRecipientsTest, AgainAndAgainByTheEngine) {
   StartCounting();
   for (int i = 0; i < 5; i++) SendAndCompare();
   EXPECT_EQ(Counted("engine_recipients"), 5 * kRecipients);
