@@ -14,9 +14,6 @@
 
 namespace groupcast {
 
-// The member of a line.
-Recipient RecipientOf(const LineChunk& chunk, uint16_t place);
-
 // One asynchronous send from its beginning until it is collected.
 struct AsyncSend {
   struct Posted {

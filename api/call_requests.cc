@@ -13,6 +13,7 @@
 namespace groupcast {
 namespace {
 
+constexpr int kLooks = 32;  // before the next one at the clock
 constexpr int64_t kSpinNs = 100'000;
 constexpr int64_t kFirstNapNs = 50'000;
 constexpr int64_t kLongestNapNs = 1'000'000;
@@ -105,16 +106,32 @@ bool CallRequests::Post(size_t lcore, Request* request, Gather gather) {
     return false;
   }
   if (awaited_ == nullptr) awaited_ = request;
+  newest_ = request;
   return true;
 }
 
 bool CallRequests::GatherDone(Gather gather) {
   for (; awaited_ != nullptr; awaited_ = awaited_->caller_next) {
-    if (awaited_->done.load(std::memory_order_acquire) == 0) return false;
+    if (awaited_->done.load(std::memory_order_acquire) == Done::kNot) return false;
     gather(awaited_);
     wait_since_ns_ = 0;
   }
   return true;
+}
+
+void CallRequests::AwaitAll(Gather gather) {
+  if (awaited_ == nullptr) return;
+  // Not one after the other: the lcore would lose each one's line to us when it is to be done.
+  for (int look = 0; newest_->done.load(std::memory_order_acquire) == Done::kNot; look++) {
+    rte_pause();
+    if (look < kLooks) continue;
+    look = 0;
+    if (GatherDone(gather) || !Wait()) return;
+  }
+  // All at once: each one's line is the lcore's.
+  for (const Request* r = awaited_; r != nullptr; r = r->caller_next) PrefetchToWrite(&r->done);
+  while (!GatherDone(gather) && Wait()) {
+  }
 }
 
 void CallRequests::GiveUp() {

@@ -47,6 +47,8 @@ class CallRequests {
 
   // Takes the results of this call's requests that are done, in their order; whether all are.
   bool GatherDone(Gather gather);
+  // Waits until all are, or as long as the socket allows.
+  void AwaitAll(Gather gather);
   // Nobody waits for the results that are still out.
   void GiveUp();
   // Somebody else takes them.
@@ -66,6 +68,7 @@ class CallRequests {
   const bool nonblocking_;
   const uint64_t call_;
   Request* awaited_ = nullptr;    // the first one of this call that was not gathered
+  Request* newest_ = nullptr;     // of this call, while one is awaited
   std::vector<uint8_t*> copies_;  // of the payload, by port; or null
   bool summed_ = false;
   uint16_t sum_ = 0;

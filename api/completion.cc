@@ -12,6 +12,7 @@
 #include "api/async_send.h"
 #include "api/group_control.h"
 #include "api/left_behind.h"
+#include "api/line_member.h"
 #include "api/seat.h"
 
 namespace groupcast {

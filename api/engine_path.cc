@@ -107,11 +107,7 @@ size_t EnginePath::Send() {
   }
   Flush();
   if (!buffers_.unresolved.empty()) AwaitNextHops();
-  if (!nonblocking_) {
-    const auto gather = [this](Request* request) { Gather(*request); };
-    while (!requests_.GatherDone(gather) && requests_.Wait()) {
-    }
-  }
+  if (!nonblocking_) requests_.AwaitAll([this](Request* request) { Gather(*request); });
   return engine_recipients_ - failed_;
 }
 

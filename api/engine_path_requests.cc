@@ -150,21 +150,17 @@ void EnginePath::NoRoomFor(std::span<const uint32_t> indices) {
 }
 
 void EnginePath::PutPrivateParts(Request* request, uint32_t payload_len) {
-  uint32_t offset = 0;
-  bool uniform = true;
+  PrivateParts parts(request, payload_len);
   for (size_t i = 0; i < request->nb_recipients; i++) {
     const uint32_t index = request->indices[i];
-    PrivatePart& part = request->own_privates[i];
-    part = PutPrivate(buf_.Prepend(index), buf_.Append(index), payload_len,
-                      request->own_private_bytes, offset);
-    offset += uint32_t{part.prepend_len} + part.append_len;
-    uniform &= AreAlike(part, request->own_privates[0]);
+    parts.Put(buf_.Prepend(index), buf_.Append(index));
   }
-  if (uniform) NoteUniform(request->own_privates[0], request);
+  parts.Finish(request);
 }
 
 void EnginePath::Gather(const Request& request) {
-  for (uint16_t i = 0; i < request.nb_recipients && request.failed > 0; i++) {
+  if (AllAccepted(request)) return;
+  for (uint16_t i = 0; i < request.nb_recipients; i++) {
     if (request.errors[i] == 0) continue;
     failed_++;
     if (request.errors[i] == kNotStarted) {

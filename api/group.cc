@@ -43,16 +43,6 @@ MemberKey KeyOf(const Recipient& member) {
           .udp_port = address.sin6_port};
 }
 
-Recipient RecipientOf(const LineChunk& chunk, uint16_t place) {
-  const MemberKey key = KeyOf(chunk.lines[place]);
-  sockaddr_in6 address{};
-  address.sin6_family = AF_INET6;
-  address.sin6_port = key.udp_port;
-  address.sin6_addr = key.address.Ipv6();
-  address.sin6_scope_id = key.scope;
-  return Recipient(address, chunk.tags[place]);
-}
-
 absl::StatusOr<Group> Group::Create(int sd) {
   absl::StatusOr<std::shared_ptr<State>> state = State::Create(sd);
   if (!state.ok()) return state.status();

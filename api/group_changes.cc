@@ -15,6 +15,7 @@
 #include "api/group_control.h"
 #include "api/group_state.h"
 #include "api/left_behind.h"
+#include "api/line_member.h"
 
 namespace groupcast {
 namespace {

@@ -7,7 +7,7 @@
 #include <cstring>
 
 #include "api/caller_buffer.h"
-#include "api/private_part.h"
+#include "api/line_member.h"
 
 namespace groupcast {
 
@@ -87,9 +87,7 @@ void GroupSender::SendLines(const EngineUse& use) {
   }
   if (first_place > 0) SendChunk(use, {chunks[first], 0, first_place});
   if (async_ == nullptr && !nonblocking_) {
-    const auto gather = [&](Request* request) { Gather(use, *request); };
-    while (!requests_->GatherDone(gather) && requests_->Wait()) {
-    }
+    requests_->AwaitAll([&](Request* request) { Gather(use, *request); });
   }
   // Whoever collects it takes the results.
   if (async_ != nullptr) requests_->LeaveToOthers();
@@ -130,106 +128,48 @@ void GroupSender::SendChunk(const EngineUse& use, const Run& run) {
   }
 }
 
-bool GroupSender::Fits(const HeaderLine& line, const PrivateBytes& bytes) const {
-  return HasBase(bytes.prepend) && HasBase(bytes.append) &&
-         bytes.prepend.iov_len <= line.path_mtu && bytes.append.iov_len <= line.path_mtu &&
-         bytes.prepend.iov_len + bytes.append.iov_len + body_.len() + IpUdpLen(line) <=
-             line.path_mtu;
-}
-
-// Asks for the private bytes of members from run.from on, each once, as many as one request holds.
-// What a line can't take is rest.
-GroupSender::Asked GroupSender::StagePrivate(const EngineUse& use, const Run& run) {
-  const LineChunk& chunk = *run.chunk;
-  const size_t most = use.channel()->MostPrivate(chunk.bin.port, chunk.bin.lcore,
-                                                 {kMaxGroupRecipients, false, true, 0}) /
-                      2;
-  staged_.clear();
-  staged_.reserve(kMaxGroupRecipients);
-  staged_len_ = 0;
-  staged_alike_ = true;
-  for (uint16_t i = run.from; i < run.to && staged_len_ < most; i++) {
-    PrivateBytes bytes;
-    options_.private_bytes(RecipientOf(chunk, i), &bytes);
-    if (!Fits(chunk.lines[i], bytes)) {
-      ToRest(chunk, i, bytes.prepend, bytes.append);
-      const auto staged = static_cast<uint16_t>(staged_.size());
-      return {staged, static_cast<uint16_t>(staged + 1)};
-    }
-    const size_t end = staged_len_ + bytes.prepend.iov_len + bytes.append.iov_len;
-    if (staged_bytes_.size() < end + kPrivateSlack) {
-      // Enough if the others have as many.
-      const size_t others = static_cast<size_t>(run.to - i) * (end - staged_len_);
-      staged_bytes_.resize(std::min(staged_len_ + others, most + end) + end + kPrivateSlack);
-    }
-    staged_.push_back(PutPrivate(bytes.prepend, bytes.append, body_.len(), staged_bytes_.data(),
-                                 static_cast<uint32_t>(staged_len_)));
-    staged_alike_ &= AreAlike(staged_.back(), staged_.front());
-    staged_len_ = end;
+void GroupSender::PostRun(const EngineUse& use, const Run& run) {
+  if (options_.private_bytes != nullptr) {
+    PostWithPrivate(use, run);
+    return;
   }
-  const auto staged = static_cast<uint16_t>(staged_.size());
-  return {staged, staged};
-}
-
-void GroupSender::PostRun(const EngineUse& use, Run run) {
-  while (run.from < run.to) {
-    Run some = run;
-    uint16_t next = run.to;
-    if (options_.private_bytes != nullptr) {
-      const Asked asked = StagePrivate(use, run);
-      some.to = static_cast<uint16_t>(run.from + asked.staged);
-      next = static_cast<uint16_t>(run.from + asked.members);
+  const CallRequests::Room room = Allocate(use, run, 0);
+  if (room.request != nullptr && Post(use, run, room)) return;
+  for (uint16_t i = run.from; i < run.to; i++) {
+    if (use.engine()->stopping()) {
+      ToRest({run.chunk, i, static_cast<uint16_t>(i + 1)});
+    } else {
+      Fail(RecipientOf(*run.chunk, i), EAGAIN);
     }
-    if (some.from < some.to && !Post(use, some)) {
-      const bool stopping = use.engine()->stopping();
-      for (uint16_t i = some.from; i < some.to; i++) {
-        if (!stopping) {
-          Fail(RecipientOf(*run.chunk, i), EAGAIN);
-        } else if (options_.private_bytes == nullptr) {
-          ToRest({run.chunk, i, static_cast<uint16_t>(i + 1)});
-        } else {
-          const PrivatePart& part = staged_[i - some.from];
-          uint8_t* bytes = staged_bytes_.data() + part.offset;
-          ToRest(*run.chunk, i, {bytes, part.prepend_len},
-                 {bytes + part.prepend_len, part.append_len});
-        }
-      }
-    }
-    run.from = next;
   }
 }
 
-void GroupSender::PutPrivates(Request* request) const {
-  std::copy(staged_.begin(), staged_.end(), request->own_privates);
-  if (staged_alike_) NoteUniform(staged_.front(), request);
-  if (staged_len_ > 0) {
-    std::memcpy(request->own_private_bytes, staged_bytes_.data(), staged_len_);
-  }
-}
-
-// False: no room.
-bool GroupSender::Post(const EngineUse& use, const Run& run) {
-  const Bin bin = run.chunk->bin;
-  const auto n = static_cast<uint16_t>(run.to - run.from);
-  const bool privates = options_.private_bytes != nullptr;
-  const bool waits_for_done = async_ != nullptr && async_->stage == Stage::kDone;
+bool GroupSender::CopiesPayload(const EngineUse& use, const LineChunk& chunk) const {
   // Nobody waits for the end of reading what never changes.
-  const bool constant = body_.form() == Payload::Body::Form::kCopied && !waits_for_done;
-  const bool copy =
-      body_.len() > 0 && use.engine()->CopiesPayload(bin.port, body_.for_devices(), constant);
-  const auto gather = [&](Request* request) { Gather(use, *request); };
-  const CallRequests::Room room =
-      requests_->Allocate(bin.port, bin.lcore, {n, false, privates, privates ? staged_len_ : 0},
-                          body_.segments(), copy, gather);
+  const bool constant = body_.form() == Payload::Body::Form::kCopied && !WaitsForDone();
+  return body_.len() > 0 &&
+         use.engine()->CopiesPayload(chunk.bin.port, body_.for_devices(), constant);
+}
+
+// Null for no room.
+CallRequests::Room GroupSender::Allocate(const EngineUse& use, const Run& run, size_t private_len) {
+  const Bin bin = run.chunk->bin;
+  const bool privates = options_.private_bytes != nullptr;
+  return requests_->Allocate(bin.port, bin.lcore, {run.members(), false, privates, private_len},
+                             body_.segments(), CopiesPayload(use, *run.chunk),
+                             [&](Request* request) { Gather(use, *request); });
+}
+
+// False: no room. The request is back then, its memory as it was until another one is allocated.
+bool GroupSender::Post(const EngineUse& use, const Run& run, const CallRequests::Room& room) {
   Request* request = room.request;
-  if (request == nullptr) return false;
   request->lines = run.chunk->lines.data() + run.from;
   request->line_holds = GroupMembers::HoldsOf(snapshot_);
   request->line_holds->fetch_add(1, std::memory_order_relaxed);
   request->sharing = static_cast<Sharing>(options_.strategy);
   request->hop_limit = options_.hop_limit;
-  if (copy) {
-    requests_->UseCopy(bin.port, room);
+  if (room.copy != nullptr) {
+    requests_->UseCopy(run.chunk->bin.port, room);
   } else if (body_.len() > 0) {
     request->payload_sum = payload_sum_;
     request->segments = body_.segments().data();
@@ -237,12 +177,11 @@ bool GroupSender::Post(const EngineUse& use, const Run& run) {
     request->payload_holds = &body_.holds;
     body_.holds.fetch_add(1, std::memory_order_relaxed);
   }
-  if (privates) PutPrivates(request);
-  request->bytes = uint64_t{n} * (body_.len() + kIpv6Headers) + (privates ? staged_len_ : 0);
+  request->bytes += uint64_t{run.members()} * (body_.len() + kIpv6Headers);
   if (async_ != nullptr) {
     request->progress = &async_->progress;
     async_->progress.requests_left.fetch_add(1, std::memory_order_relaxed);
-    if (waits_for_done && !copy) {
+    if (WaitsForDone() && room.copy == nullptr) {
       request->requests_reading = &async_->progress.requests_reading;
       async_->progress.requests_reading.fetch_add(1, std::memory_order_relaxed);
     }
@@ -250,19 +189,19 @@ bool GroupSender::Post(const EngineUse& use, const Run& run) {
     request->nobody_waits.store(false, std::memory_order_relaxed);
     if (async_->wants_errors) {
       // In memory of the send's own: the request's is the thread's to use again.
-      async_->posted.push_back({run.chunk, run.from, std::vector<uint8_t>(n)});
+      async_->posted.push_back({run.chunk, run.from, std::vector<uint8_t>(run.members())});
       request->errors = async_->posted.back().errors.data();
     }
   } else if (!nonblocking_) {
     posted_.push_back({run.chunk, run.from});
   }
-  if (!requests_->Post(bin.lcore, request, gather)) {
+  if (!requests_->Post(run.chunk->bin.lcore, request, [&](Request* done) { Gather(use, *done); })) {
     if (async_ != nullptr) async_->progress.requests_left.fetch_sub(1, std::memory_order_relaxed);
     if (async_ != nullptr && async_->wants_errors) async_->posted.pop_back();
     if (async_ == nullptr && !nonblocking_) posted_.pop_back();
     return false;
   }
-  by_lines_ += n;
+  by_lines_ += run.members();
   return true;
 }
 
@@ -270,7 +209,8 @@ bool GroupSender::Post(const EngineUse& use, const Run& run) {
 void GroupSender::Gather(const EngineUse& use, const Request& request) {
   if (async_ != nullptr || nonblocking_) return;
   const Posted& posted = posted_[gathered_++];
-  for (uint16_t i = 0; i < request.nb_recipients && request.failed > 0; i++) {
+  if (AllAccepted(request)) return;
+  for (uint16_t i = 0; i < request.nb_recipients; i++) {
     if (request.errors[i] == 0) continue;
     const auto place = static_cast<uint16_t>(posted.first + i);
     by_lines_--;
@@ -279,14 +219,12 @@ void GroupSender::Gather(const EngineUse& use, const Request& request) {
       continue;
     }
     use.seat().counters.Add(Counter::kKernelStopped);
-    if (request.privates == nullptr) {
+    if (options_.private_bytes == nullptr) {
       ToRest({posted.chunk, place, static_cast<uint16_t>(place + 1)});
       continue;
     }
-    const PrivatePart& part = request.privates[i];
-    auto* bytes = const_cast<uint8_t*>(request.private_bytes) + part.offset;
-    ToRest(*posted.chunk, place, {bytes, part.prepend_len},
-           {bytes + part.prepend_len, part.append_len});
+    const PrivateBytes bytes = PrivateBytesIn(request, i);
+    ToRest(*posted.chunk, place, bytes.prepend, bytes.append);
   }
 }
 

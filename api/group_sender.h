@@ -40,6 +40,7 @@ class GroupSender {
     const LineChunk* chunk;
     uint16_t from;
     uint16_t to;
+    uint16_t members() const { return static_cast<uint16_t>(to - from); }
   };
   // A member that does not go by its line.
   struct Rest {
@@ -51,17 +52,20 @@ class GroupSender {
     size_t append_len;
   };
 
+  bool WaitsForDone() const { return async_ != nullptr && async_->stage == Stage::kDone; }
   bool UsesLines(const EngineUse& use) const;
   void SendLines(const EngineUse& use);
   void SendChunk(const EngineUse& use, const Run& run);
-  void PostRun(const EngineUse& use, Run run);
-  struct Asked {
-    uint16_t staged;   // whose bytes are in staged_
-    uint16_t members;  // that were asked: those, and perhaps one more that is dealt with
-  };
-  Asked StagePrivate(const EngineUse& use, const Run& run);
-  bool Post(const EngineUse& use, const Run& run);
-  void PutPrivates(Request* request) const;
+  void PostRun(const EngineUse& use, const Run& run);
+  bool CopiesPayload(const EngineUse& use, const LineChunk& chunk) const;
+  CallRequests::Room Allocate(const EngineUse& use, const Run& run, size_t private_len);
+  bool Post(const EngineUse& use, const Run& run, const CallRequests::Room& room);
+  void PostWithPrivate(const EngineUse& use, Run run);
+  bool Ask(Run* run, PrivateBytes* bytes);
+  bool PutPrivates(size_t room_len, Run* run, PrivateBytes* bytes, Request* request);
+  void NoRoomFor(const EngineUse& use, const LineChunk& chunk, uint16_t place,
+                 const PrivateBytes& bytes);
+  static PrivateBytes PrivateBytesIn(const Request& request, uint16_t recipient);
   bool Fits(const HeaderLine& line, const PrivateBytes& bytes) const;
   void Gather(const EngineUse& use, const Request& request);
   void ToRest(const Run& run);
@@ -89,11 +93,6 @@ class GroupSender {
   };
   std::vector<Posted> posted_;  // this send's requests, if it waits for them
   size_t gathered_ = 0;         // of posted_
-  // Private bytes of the request that is being made, copied when its members were asked.
-  std::vector<PrivatePart> staged_;
-  std::vector<uint8_t> staged_bytes_;  // the first staged_len_ are theirs
-  size_t staged_len_ = 0;
-  bool staged_alike_ = true;
   std::vector<Rest> rest_;
   std::string rest_bytes_;
   size_t by_lines_ = 0;

@@ -7,6 +7,7 @@
 
 #include "api/caller_buffer.h"
 #include "api/group_sender.h"
+#include "api/line_member.h"
 #include "api/plain_members.h"
 
 namespace groupcast {

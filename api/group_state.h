@@ -19,9 +19,7 @@
 
 namespace groupcast {
 
-// The member of a line, and the other way round.
 MemberKey KeyOf(const Recipient& member);
-Recipient RecipientOf(const LineChunk& chunk, uint16_t place);
 
 // What a Group stands for. Changes and Attend() take the writer's mutex; senders use members() and
 // socket() only. Three files: group.cc (the public face), group_changes.cc (membership),

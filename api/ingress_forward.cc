@@ -12,6 +12,7 @@
 
 #include "api/group_sender.h"
 #include "api/ingress_state.h"
+#include "api/line_member.h"
 #include "api/plain_members.h"
 #include "engine/control/clock.h"
 

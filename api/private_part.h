@@ -10,6 +10,8 @@
 
 #include "engine/datapath/header_line.h"
 #include "engine/datapath/packet_head.h"
+#include "engine/datapath/prefetch.h"
+#include "engine/datapath/request.h"
 
 namespace groupcast {
 
@@ -50,5 +52,68 @@ inline PrivatePart PutPrivate(const iovec& prepend, const iovec& append, size_t 
   }
   return part;
 }
+
+// All recipients' private bytes of a request that is being made, in their order.
+class PrivateParts {
+ public:
+  PrivateParts(Request* request, size_t payload_len)
+      : payload_len_(payload_len),
+        sums_(request->own_sums),
+        parts_(request->own_privates),
+        bytes_(request->own_private_bytes) {
+    for (size_t at = 0; at < kAhead; at += 64) PrefetchToWrite(bytes_ + at);
+  }
+
+  uint16_t count() const { return n_; }
+  uint32_t len() const { return len_; }  // bytes so far
+
+  // The next one's.
+  void Put(const iovec& prepend, const iovec& append) {
+    const PrivatePart part = PutPrivate(prepend, append, payload_len_, bytes_, len_);
+    // Compared as one number that is never in memory as two: that would wait for both stores.
+    const uint64_t lens = prepend.iov_len << 16 | append.iov_len;
+    if (n_ == 0) lens_ = lens;
+    if (likely(lens == lens_ && !mixed_)) {
+      sums_[n_] = part.sum;
+    } else {
+      BeMixed();
+      parts_[n_] = part;
+    }
+    PrefetchToWrite(bytes_ + len_ + kAhead);
+    n_++;
+    len_ += uint32_t{part.prepend_len} + part.append_len;
+  }
+
+  void Finish(Request* request) const {
+    if (mixed_) {
+      request->privates = parts_;
+    } else {
+      request->prepend_len = PrependLen();
+      request->append_len = AppendLen();
+    }
+  }
+
+ private:
+  // From here on each one has its own lengths.
+  void BeMixed() {
+    const uint32_t each = uint32_t{PrependLen()} + AppendLen();
+    for (uint16_t i = 0; i < n_ && !mixed_; i++) {
+      parts_[i] = {i * each, PrependLen(), AppendLen(), sums_[i]};
+    }
+    mixed_ = true;
+  }
+  uint16_t PrependLen() const { return static_cast<uint16_t>(lens_ >> 16); }
+  uint16_t AppendLen() const { return static_cast<uint16_t>(lens_); }
+
+  static constexpr size_t kAhead = 512;  // bytes, of some recipients
+  const size_t payload_len_;
+  uint16_t* const sums_;
+  PrivatePart* const parts_;
+  uint8_t* const bytes_;
+  uint32_t len_ = 0;
+  uint16_t n_ = 0;
+  bool mixed_ = false;
+  uint64_t lens_ = 0;  // of the first one's
+};
 
 }  // namespace groupcast

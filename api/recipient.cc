@@ -21,13 +21,6 @@ absl::Status NotOne(const std::string& text) {
 
 }  // namespace
 
-Recipient::Recipient(const sockaddr_in& to, uint64_t tag) : tag_(tag) {
-  address_.sin6_family = AF_INET6;
-  address_.sin6_port = to.sin_port;
-  address_.sin6_addr.s6_addr[10] = address_.sin6_addr.s6_addr[11] = 0xff;
-  std::memcpy(address_.sin6_addr.s6_addr + 12, &to.sin_addr, sizeof(to.sin_addr));
-}
-
 Recipient::Recipient(const sockaddr_in6& to, uint64_t tag) : tag_(tag) {
   address_.sin6_family = AF_INET6;
   address_.sin6_port = to.sin6_port;

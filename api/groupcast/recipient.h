@@ -18,7 +18,12 @@ namespace groupcast {
 class GROUPCAST_API Recipient {
  public:
   Recipient() = default;
-  explicit Recipient(const sockaddr_in& to, uint64_t tag = 0);
+  explicit Recipient(const sockaddr_in& to, uint64_t tag = 0) : tag_(tag) {
+    address_.sin6_family = AF_INET6;
+    address_.sin6_port = to.sin_port;
+    address_.sin6_addr.s6_addr32[2] = htonl(0xffff);
+    address_.sin6_addr.s6_addr32[3] = to.sin_addr.s_addr;
+  }
   // sin6_scope_id counts for link-local addresses only; sin6_flowinfo is not used.
   explicit Recipient(const sockaddr_in6& to, uint64_t tag = 0);
 

@@ -123,28 +123,26 @@ RequestSource::RequestSource(const Shape& shape)
   const uint16_t private_len = shape.prepend_len + shape.append_len;
   if (private_len == 0) return;
   private_bytes_.resize(size_t{shape.recipients} * private_len + kPrivateSlack, 'p');
-  for (uint16_t i = 0; i < shape.recipients; i++) {
-    const uint32_t offset = uint32_t{i} * private_len;
-    // Right where all is at even places: bytes of the same value.
-    privates_.push_back({offset, shape.prepend_len, shape.append_len,
-                         SumBytes(private_bytes_.data(), private_len)});
-  }
+  // Right where all is at even places: bytes of the same value.
+  sums_.resize(shape.recipients, SumBytes(private_bytes_.data(), private_len));
 }
 
 Request* RequestSource::Make() {
   const RequestShape own = {shape_.recipients, /*own_lines=*/false, /*privates=*/false, 0};
-  Request* request = AllocateRequest(&arena_, own, /*holds=*/1);
+  Request* request = AllocateRequest(&arena_, own, /*caller_waits=*/false);
   if (request == nullptr) Die("requests do not come back");
+  StartRequest(request);
   request->payload_len = shape_.payload_len;
   request->payload_sum = payload_sum_;
   request->segments = &segment_;
   request->nb_segments = 1;
   request->sharing = shape_.sharing;
   request->lines = lines_.data();
-  if (!privates_.empty()) {
-    request->privates = privates_.data();
+  if (!sums_.empty()) {
+    request->prepend_len = shape_.prepend_len;
+    request->append_len = shape_.append_len;
+    request->sums = sums_.data();
     request->private_bytes = private_bytes_.data();
-    NoteUniform(privates_.front(), request);
   }
   return request;
 }

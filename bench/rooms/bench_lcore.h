@@ -80,7 +80,7 @@ class RequestSource {
  private:
   Shape shape_;
   std::vector<HeaderLine> lines_;
-  std::vector<PrivatePart> privates_;
+  std::vector<uint16_t> sums_;  // of private_bytes_
   std::vector<uint8_t> private_bytes_;
   CacheLines payload_;
   PayloadSegment segment_;

@@ -37,6 +37,7 @@ void AddChannel(BenchLcore* lcore, std::vector<Room>* rooms) {
     if (request == nullptr || !channel.Post(0, request)) Die("no room in the channel");
     Request* taken;
     if (channel.Take(0, &taken, 1) != 1) Die("nothing in the channel");
+    StartRequest(taken);
     CompleteRequest(taken, lcore->counters());
     channel.Reap(nullptr);
   };

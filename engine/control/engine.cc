@@ -226,7 +226,7 @@ void RunningEngine::Stop(const std::function<bool()>& callers_gone) {
     for (const auto& channel : channels_) {
       for (const Request* r = channel ? channel->oldest() : nullptr; r != nullptr;
            r = r->caller_next) {
-        if (r->done.load(std::memory_order_acquire) == 0) return false;
+        if (r->done.load(std::memory_order_acquire) == Done::kNot) return false;
       }
     }
     return true;

@@ -4,7 +4,14 @@
 
 #include <new>
 
+#include "engine/datapath/prefetch.h"
+
 namespace groupcast {
+namespace {
+
+constexpr size_t kAhead = 512;  // bytes
+
+}  // namespace
 
 Arena::Arena(void* base, size_t size_bytes, rte_iova_t iova)
     : base_(static_cast<uint8_t*>(base)), size_(size_bytes & ~size_t{63}), iova_(iova) {}
@@ -49,6 +56,10 @@ void* Arena::Allocate(size_t len_bytes) {
   head_ += need;
   if (head_ == size_) head_ = 0;
   used_ += need;
+  // The next block's beginning, which others had last.
+  if (size_ - head_ > kAhead) {
+    for (size_t at = 0; at < kAhead; at += sizeof(Block)) PrefetchToWrite(base_ + head_ + at);
+  }
   return block + 1;
 }
 

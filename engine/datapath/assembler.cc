@@ -12,9 +12,9 @@
 namespace groupcast {
 namespace {
 
-constexpr PrivatePart kNoPrivatePart{};
-
 constexpr uint16_t kMostHeaders = kEthernetHeader + kVlanTag + kIpv6Headers;
+// Private bytes that are asked for before they are needed: of some packets.
+constexpr size_t kPrivateAhead = 256;
 // What a head has room for behind them.
 constexpr int32_t kMostPrivate = kHeadRoom - kMostHeaders;
 
@@ -60,10 +60,10 @@ void MakeHeads(const Request& request, const HeadForm& head_form, const MbufForm
   form.ipv6 = kIpv6;
   const MbufForm mbuf = mbuf_form;
   const HeaderLine* line = request.lines + first;
-  const PrivatePart* const parts = request.privates;
-  const uint8_t* const private_bytes = request.private_bytes;
   const uint16_t append_len = request.append_len;
   const auto private_len = static_cast<uint16_t>(form.prepend_len + append_len);
+  const uint16_t* const sums = private_len > 0 ? request.sums + first : nullptr;
+  const uint8_t* private_bytes = request.private_bytes + size_t{first} * private_len;
   const uint32_t payload_len = request.payload_len;
   const uint8_t* const payload = payload_len > 0 ? request.segments->data : nullptr;
   rte_mbuf* const view = request.append_len == 0 ? request.view : nullptr;
@@ -72,8 +72,9 @@ void MakeHeads(const Request& request, const HeadForm& head_form, const MbufForm
     rte_prefetch0(line + 2);
     PrivateBytesOf bytes{nullptr, 0};
     if (private_len > 0) {
-      const PrivatePart& part = parts[first + i];
-      bytes = {private_bytes + part.offset, part.sum};
+      bytes = {private_bytes, sums[i]};
+      private_bytes += private_len;
+      rte_prefetch0(private_bytes + kPrivateAhead);
     }
     rte_mbuf* head = mbufs[i];
     uint8_t* frame = FrameOf(head);
@@ -102,11 +103,7 @@ rte_mbuf* TakeOne(rte_mempool* pool) {
   return mbuf;
 }
 
-void ViewReleased(void*, void* opaque) {
-  auto* request = static_cast<Request*>(opaque);
-  EndReading(request);
-  ReleaseRequest(request);
-}
+void ViewReleased(void*, void* opaque) { EndReading(static_cast<Request*>(opaque), 1); }
 
 }  // namespace
 
@@ -127,8 +124,7 @@ bool Assembler::MakeView(Request* request, const TxPlan& plan, uint32_t pieces) 
   rte_mbuf* view = SharedPayload::Make(pools_.views, request->segments, request->nb_segments,
                                        plan.segment_bytes, pieces, &request->shared_info);
   if (view == nullptr) return false;
-  request->holds.fetch_add(1, std::memory_order_relaxed);
-  request->readers.fetch_add(1, std::memory_order_relaxed);
+  request->viewed = true;
   request->view = view;
   return true;
 }
@@ -160,8 +156,7 @@ bool Assembler::BuildOther(const Request& request, const TxPlan& plan, const For
                            const EthernetForm& ethernet, uint16_t recipient, rte_mbuf** place,
                            Built* built) {
   const HeaderLine& line = request.lines[recipient];
-  const PrivatePart& part =
-      request.privates != nullptr ? request.privates[recipient] : kNoPrivatePart;
+  const PrivatePart part = PartOf(request, recipient);
   // With an append segment the chain may be one mbuf too long for the driver.
   const bool chain = form.chain && (part.append_len == 0 || form.pieces + 2 <= plan.max_segments);
   const HeadForm head_form = HeadFormOf(request, ethernet, line, part);
@@ -210,8 +205,7 @@ bool Assembler::BuildAlike(const Request& request, const TxPlan& plan, const For
                            const EthernetForm& ethernet, uint16_t first, uint16_t n,
                            rte_mbuf** mbufs, Built* built) {
   const HeadForm head_form =
-      HeadFormOf(request, ethernet, request.lines[first],
-                 request.privates != nullptr ? request.privates[first] : kNoPrivatePart);
+      HeadFormOf(request, ethernet, request.lines[first], PartOf(request, first));
   const bool ipv6 = head_form.ipv6;
   const uint32_t payload_len = request.payload_len;
   const uint16_t append_len = request.append_len;
@@ -252,8 +246,8 @@ bool Assembler::AppendAlike(const Request& request, uint16_t first, uint16_t n, 
   const uint16_t append_len = request.append_len;
   const MbufForm payload_form = {0, 1, payload_len, payload_len, 0, RTE_MBUF_F_EXTERNAL};
   const MbufForm tail_form = {RTE_PKTMBUF_HEADROOM, 1, append_len, append_len, 0, 0};
-  const PrivatePart* const parts = request.privates + first;
-  const uint8_t* const appended = request.private_bytes + request.prepend_len;
+  const size_t private_len = size_t{request.prepend_len} + append_len;
+  const uint8_t* appended = request.private_bytes + first * private_len + request.prepend_len;
   for (uint16_t i = 0; i < n; i++) {
     rte_mbuf* middle = indirect[i];
     middle->buf_addr = payload;
@@ -262,7 +256,8 @@ bool Assembler::AppendAlike(const Request& request, uint16_t first, uint16_t n, 
     middle->shinfo = shared_info;
     SetMbuf(payload_form, middle);
     rte_mbuf* tail = tails[i];
-    CopyPrivate(FrameOf(tail), appended + parts[i].offset, append_len);
+    CopyPrivate(FrameOf(tail), appended, append_len);
+    appended += private_len;
     SetMbuf(tail_form, tail);
     middle->next = tail;
     heads[i]->next = middle;
@@ -281,7 +276,7 @@ void Assembler::Refuse(Request* request, uint16_t first, uint16_t n, int error) 
 // Whether BuildAlike() can make its packets.
 bool Assembler::IsPlain(const Request& request, const TxPlan& plan, const Form& form) const {
   const uint32_t private_len = uint32_t{request.prepend_len} + request.append_len;
-  if (request.privates != nullptr && !request.uniform) return false;
+  if (request.privates != nullptr) return false;
   if (!form.chain) {
     return request.nb_segments <= 1 &&
            private_len + request.payload_len + kPrivateSlack <= kMostPrivate;
@@ -310,7 +305,7 @@ Assembler::Built Assembler::Build(Request* request, const TxPlan& plan, uint32_t
     auto next = static_cast<uint16_t>(i + 1);
     while (plain && next < end && LeaveAlike(line, lines[next])) next++;
     const auto alike = static_cast<uint16_t>(next - i);
-    const PrivatePart& part = request->privates != nullptr ? request->privates[i] : kNoPrivatePart;
+    const PrivatePart part = PartOf(*request, i);
     const uint32_t ip_len =
         IpUdpLen(line) + part.prepend_len + request->payload_len + part.append_len;
     if (unlikely(ethernet.Tag() != line.next_hop_tag || ip_len > mtu)) {

@@ -9,16 +9,15 @@ size_t Channel::MostPrivate(uint16_t port, size_t lcore, const Shape& shape) con
 }
 
 Request* Channel::Allocate(uint16_t port, size_t lcore, const Shape& shape) {
-  // Held by the caller and the lcore.
-  return AllocateRequest(&ports_[port].requests[lcore], shape, 2);
+  PrefetchToPost(lanes_[lcore].ring);
+  return AllocateRequest(&ports_[port].requests[lcore], shape, /*caller_waits=*/true);
 }
 
 void Channel::Discard(Request* request) {
   if (request->line_holds != nullptr) {
     request->line_holds->fetch_sub(1, std::memory_order_release);
   }
-  EndReading(request);
-  ReleaseRequest(request);
+  EndReading(request, 2);
   ReleaseRequest(request);
 }
 
@@ -35,7 +34,8 @@ uint64_t Channel::UnsentBytes(uint64_t socket_cookie, uint64_t call) const {
   uint64_t bytes = 0;
   for (const Request* r = oldest_; r != nullptr; r = r->caller_next) {
     if (r->call >= call) break;  // they are in the order of the calls
-    if (r->socket_cookie == socket_cookie && r->done.load(std::memory_order_acquire) == 0) {
+    if (r->socket_cookie == socket_cookie &&
+        r->done.load(std::memory_order_acquire) == Done::kNot) {
       bytes += r->bytes;
     }
   }
@@ -46,7 +46,7 @@ void Channel::Reap(const Request* keep) {
   Request* before = nullptr;
   for (Request* request = oldest_; request != nullptr && request != keep;) {
     Request* next = request->caller_next;
-    if (request->done.load(std::memory_order_acquire) == 0) {
+    if (request->done.load(std::memory_order_acquire) == Done::kNot) {
       before = request;
     } else {
       (before != nullptr ? before->caller_next : oldest_) = next;

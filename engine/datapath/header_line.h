@@ -41,11 +41,6 @@ struct PrivatePart {
   uint16_t sum;  // folded, of both at their places in the datagram
 };
 
-// Request::uniform
-inline bool AreAlike(const PrivatePart& one, const PrivatePart& other) {
-  return one.prepend_len == other.prepend_len && one.append_len == other.append_len;
-}
-
 inline constexpr uint16_t kIpv4Headers = sizeof(rte_ipv4_hdr) + sizeof(rte_udp_hdr);
 inline constexpr uint16_t kIpv6Headers = sizeof(rte_ipv6_hdr) + sizeof(rte_udp_hdr);
 inline constexpr uint16_t kEthernetHeader = sizeof(rte_ether_hdr);

@@ -177,8 +177,10 @@ uint16_t IngressFlow::SendSome(IngressLcore* lcore, uint64_t now_tsc) {
 bool IngressFlow::Post(IngressLcore* lcore, const LineChunk& chunk, uint16_t n) {
   const size_t private_bytes = size_t{n} * private_len();
   Request* request =
-      AllocateRequest(&lcore->requests[chunk.bin.port], {n, false, options_.rtp, private_bytes}, 1);
+      AllocateRequest(&lcore->requests[chunk.bin.port], {n, false, options_.rtp, private_bytes},
+                      /*caller_waits=*/false);
   if (request == nullptr) return false;
+  StartRequest(request);
   request->port = chunk.bin.port;
   request->lines = chunk.lines.data() + place_;
   request->line_holds = &snapshot_->holds;
@@ -207,14 +209,14 @@ bool IngressFlow::Post(IngressLcore* lcore, const LineChunk& chunk, uint16_t n) 
 }
 
 void IngressFlow::PutRtpHeaders(const LineChunk& chunk, Request* request) const {
-  NoteUniform({0, kRtpHeader, 0, 0}, request);
+  request->prepend_len = kRtpHeader;
   for (uint16_t i = 0; i < request->nb_recipients; i++) {
     const HeaderLine& line = chunk.lines[place_ + i];
     const uint32_t offset = uint32_t{i} * kRtpHeader;
     uint8_t* at = request->own_private_bytes + offset;
     WriteRtp(rtp_place_, RtpOffsetsOf(options_.rtp_secret, DestinationOf(line), UdpPortOf(line)),
              at);
-    request->own_privates[i] = {offset, kRtpHeader, 0, SumBytes(at, kRtpHeader)};
+    request->own_sums[i] = SumBytes(at, kRtpHeader);
   }
 }
 

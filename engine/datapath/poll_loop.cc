@@ -109,7 +109,9 @@ bool PollLoop::TakeRequests() {
     took = true;
     // Before any of them is done: whoever sees that sees this.
     if (drained_.load(std::memory_order_relaxed)) drained_.store(false, std::memory_order_release);
+    for (uint32_t i = 0; i < n; i++) PrefetchRequest(requests[i]);
     for (uint32_t i = 0; i < n; i++) {
+      StartRequest(requests[i]);
       PortPlace* place = port_of_index_[requests[i]->port];
       place->turns.Add(&place->queues[c], requests[i]);
     }
@@ -146,7 +148,9 @@ void PollLoop::IdleStep() {
   if (drained_.load(std::memory_order_relaxed) != quiet) {
     drained_.store(quiet, std::memory_order_release);
   }
-  if (!options_.sleeps || ingress_->Paced() || now - idle_since_tsc_ < kSpinUs * us_tsc_) {
+  // Whoever posts soon after another post is not made to wait for a pause.
+  if (now - idle_since_tsc_ < kSpinUs * us_tsc_) return;
+  if (!options_.sleeps || ingress_->Paced()) {
     rte_pause();
     return;
   }

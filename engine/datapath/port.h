@@ -63,11 +63,12 @@ inline void CompleteRequest(Request* request, Counters* counters) {
     progress->failed.fetch_add(request->failed, std::memory_order_relaxed);
   }
   // Publishes errors and counts to the caller that waits for `done`.
-  request->done.store(1, std::memory_order_release);
-  EndReading(request);
+  request->done.store(request->failed > 0 ? Done::kSomeFailed : Done::kAllAccepted,
+                      std::memory_order_release);
+  // Without a view its share, too.
+  EndReading(request, request->viewed ? 1 : 2);
   // Last: its owner may be gone from here on.
   if (progress != nullptr) progress->requests_left.fetch_sub(1, std::memory_order_release);
-  ReleaseRequest(request);
 }
 
 // ROOM 5: one TX queue. Packets wait in `burst_` by index until the driver takes them: no spin, no

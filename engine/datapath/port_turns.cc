@@ -12,7 +12,6 @@ constexpr uint16_t kTurn = 32;  // packets of one queue per turn, if others wait
 }  // namespace
 
 void PortTurns::Add(RequestQueue* queue, Request* request) {
-  request->next = nullptr;
   if (queue->first != nullptr) {
     queue->last->next = request;
   } else {
@@ -43,6 +42,7 @@ bool PortTurns::Serve(Assembler* assembler) {
       RequestQueue* queue = first_;
       Request* request = queue->first;
       const uint16_t before = request->assembled;
+      if (before == 0) PrefetchHolds(*request);
       PacketSpace space = port_.Free();
       const uint16_t turn = queue->next_turn == nullptr ? Port::kBurst : kTurn;
       assembler->Fill(request, port_.plan(), port_.Mtu(), std::min(port_.Room(), turn), &space);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <rte_mbuf.h>
+#include <rte_prefetch.h>
 
 #include <array>
 #include <atomic>
@@ -10,6 +11,7 @@
 
 #include "engine/datapath/arena.h"
 #include "engine/datapath/header_line.h"
+#include "engine/datapath/prefetch.h"
 #include "engine/datapath/shared_payload.h"
 
 namespace groupcast {
@@ -37,9 +39,16 @@ struct SendProgress {
   std::atomic<uint64_t> failed{0};            // recipients
 };
 
-// Recipients of one groupcast that leave by one TX queue: everything that crosses from a caller's
-// thread to an engine lcore. Lives in its channel's arena, with its arrays behind it.
-struct alignas(64) Request {
+struct Request;
+
+enum class Done : uint32_t {
+  kNot,
+  kAllAccepted,
+  kSomeFailed,  // as `errors` say
+};
+
+// What a caller says of recipients of one groupcast that leave by one TX queue.
+struct alignas(64) PostedRequest {
   // caller: wo until posted; then lcore, caller: ro
   uint16_t nb_recipients;
   uint16_t port;         // index of the engine's port
@@ -48,15 +57,15 @@ struct alignas(64) Request {
   Sharing sharing;
   // Most of the IPv4 time to live or the IPv6 hop limit, whatever the lines say; 0: as they say.
   uint8_t hop_limit;
-  bool adopted;  // `view` is a received mbuf, whose data the payload is
-  bool uniform;  // the private parts are of one length each, these:
-  uint16_t prepend_len;
+  bool adopted;          // `view` is a received mbuf, whose data the payload is
+  uint16_t prepend_len;  // bytes, of everybody, unless `privates` says otherwise
   uint16_t append_len;
   uint32_t payload_len;
   const PayloadSegment* segments;
   const HeaderLine* lines;
-  const PrivatePart* privates;  // by recipient; null: nobody has private bytes
-  const uint8_t* private_bytes;
+  const uint16_t* sums;          // as PrivatePart::sum, by recipient, if they have private bytes
+  const PrivatePart* privates;   // by recipient, if they are not all of one length; or null
+  const uint8_t* private_bytes;  // of one recipient behind the other's
   uint8_t* errors;            // errno per recipient; lcore: wo until done; caller: ro from then on
   ErrorCounts* error_counts;  // where failures are counted that nobody waits for; or null
   std::atomic<uint32_t>* payload_holds;  // of the segments' memory, one is this request's; or null
@@ -69,6 +78,7 @@ struct alignas(64) Request {
 
   // caller only
   HeaderLine* own_lines;       // to write `lines`, if they lie here
+  uint16_t* own_sums;          // to write `sums`
   PrivatePart* own_privates;   // to write `privates`
   uint8_t* own_private_bytes;  // to write `private_bytes`
   uint32_t* indices;           // place of each recipient in the call
@@ -76,47 +86,94 @@ struct alignas(64) Request {
   uint64_t bytes;        // of all datagrams, with their headers
   uint64_t call;         // number of the call that posted it
   Request* caller_next;  // its outstanding requests
+};
 
-  // lcore only, on a line of their own: nobody who waits takes it from the lcore that counts.
+// Everything that crosses from a caller's thread to an engine lcore. Lives in its channel's arena,
+// with its arrays behind it.
+struct Request : PostedRequest {
+  // lcore only, set by StartRequest(), on a line of their own: nobody who waits takes it from the
+  // lcore that counts, and nobody who posts writes it.
   alignas(64) Request* next;  // in its port's queue
   rte_mbuf* view;             // this request's mbufs on the payload, once one is needed
   uint16_t assembled;         // recipients [0, assembled) are in the port's burst or further
   uint16_t finished;          // recipients accepted or failed
   uint16_t failed;
+  bool viewed;  // a view was made, and has its share of `uses`
   // The view's reference count; outlives the view's own mbufs.
   rte_mbuf_ext_shared_info shared_info;
 
   // Both, with atomics.
-  // lcore: stores 1 with release when every recipient is accepted or failed; caller: acquire
-  alignas(64) std::atomic<uint32_t> done;
+  // lcore: stores with release when every recipient is accepted or failed; caller: acquire
+  alignas(64) std::atomic<Done> done;
   // caller: w, also after posting; lcore: r. Nobody waits: errors are counted, not reported
   std::atomic<bool> nobody_waits;
-  // One hold each: the caller, the lcore until done, the view until its last mbuf is released.
-  std::atomic<uint32_t> holds;
-  // Who may still read the payload: the lcore until done, the view until its last mbuf is released.
-  std::atomic<uint32_t> readers;
+  // kHold each: the caller, the lcore until done, the view until its last mbuf is released.
+  // kReader of the payload: the last two. In one word, so that who ends does it at once.
+  std::atomic<uint32_t> uses;
+  static constexpr uint32_t kHold = 1;
+  static constexpr uint32_t kReader = 1 << 16;
 };
 
-// All recipients' private parts are like this one.
-inline void NoteUniform(const PrivatePart& part, Request* request) {
-  request->uniform = true;
-  request->prepend_len = part.prepend_len;
-  request->append_len = part.append_len;
+// The lcore, which will want what the caller wrote, and a place for its own.
+inline void PrefetchRequest(const Request* request) {
+  const auto* line = reinterpret_cast<const uint8_t*>(request);
+  rte_prefetch0(line);
+  rte_prefetch0(line + 64);
+  // Most often the sums and the first private bytes.
+  rte_prefetch0(line + sizeof(Request));
+  rte_prefetch0(line + sizeof(Request) + 64);
+  rte_prefetch0(line + sizeof(Request) + 128);
+  PrefetchToWrite(&request->next);
+  PrefetchToWrite(&request->done);
 }
 
-// Gives back one hold; with the last one, the request's place in its arena.
+// What the end of the request writes, which the caller had last.
+inline void PrefetchHolds(const Request& request) {
+  if (request.line_holds != nullptr) PrefetchToWrite(request.line_holds);
+  if (request.payload_holds != nullptr) PrefetchToWrite(request.payload_holds);
+}
+
+// The lcore, before anything else.
+inline void StartRequest(Request* request) {
+  request->next = nullptr;
+  request->view = nullptr;
+  request->assembled = request->finished = request->failed = 0;
+  request->viewed = false;
+}
+
+inline PrivatePart PartOf(const Request& request, uint16_t recipient) {
+  if (request.privates != nullptr) return request.privates[recipient];
+  const uint32_t len = uint32_t{request.prepend_len} + request.append_len;
+  if (len == 0) return {};
+  return {recipient * len, request.prepend_len, request.append_len, request.sums[recipient]};
+}
+
+// For who waits, once it is done.
+inline bool AllAccepted(const Request& request) {
+  return request.done.load(std::memory_order_relaxed) == Done::kAllAccepted;
+}
+
+// Gives back the caller's hold; with the last one, the request's place in its arena.
 inline void ReleaseRequest(Request* request) {
-  if (request->holds.fetch_sub(1, std::memory_order_acq_rel) == 1) Arena::Release(request);
+  // Whoever has the last one needs no other's word.
+  if (request->uses.load(std::memory_order_acquire) == Request::kHold ||
+      request->uses.fetch_sub(Request::kHold, std::memory_order_acq_rel) == Request::kHold) {
+    Arena::Release(request);
+  }
 }
 
-// One reader less; with the last one the payload is given back.
-inline void EndReading(Request* request) {
-  if (request->readers.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+// So many holds of readers less; with the last one the payload is given back, or the request's
+// place, too.
+inline void EndReading(Request* request, uint32_t readers) {
+  // The request may be gone as soon as others can have the last hold.
+  std::atomic<uint32_t>* payload_holds = request->payload_holds;
   std::atomic<uint32_t>* requests_reading = request->requests_reading;
+  const uint32_t own = readers * (Request::kHold + Request::kReader);
+  const uint32_t left = request->uses.fetch_sub(own, std::memory_order_acq_rel) - own;
+  if (left == 0) Arena::Release(request);
+  if (left >= Request::kReader) return;
   // Both publish that nobody reads the payload for this request any more.
-  if (request->payload_holds != nullptr) {
-    request->payload_holds->fetch_sub(1, std::memory_order_release);
-  }
+  if (payload_holds != nullptr) payload_holds->fetch_sub(1, std::memory_order_release);
   if (requests_reading != nullptr) requests_reading->fetch_sub(1, std::memory_order_release);
 }
 

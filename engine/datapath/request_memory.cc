@@ -16,15 +16,18 @@ constexpr size_t kRequestLen = RTE_ALIGN_CEIL(sizeof(Request), size_t{64});
 
 size_t RequestLen(const RequestShape& shape) {
   const size_t own = shape.own_lines ? sizeof(HeaderLine) + sizeof(uint32_t) : 0;
-  const size_t privates = shape.privates ? sizeof(PrivatePart) : 0;
-  const size_t slack = shape.privates ? kPrivateSlack : 0;
+  const size_t privates = shape.privates ? sizeof(uint16_t) + sizeof(PrivatePart) : 0;
+  const size_t slack = shape.privates ? kPrivateSlack + alignof(PrivatePart) : 0;
   return kRequestLen + shape.nb_recipients * (own + privates + sizeof(uint8_t)) + slack;
 }
 
-Request* AllocateRequest(Arena* arena, const RequestShape& shape, uint32_t holds) {
+Request* AllocateRequest(Arena* arena, const RequestShape& shape, bool caller_waits) {
   auto* at = static_cast<uint8_t*>(arena->Allocate(RequestLen(shape) + shape.private_len));
   if (at == nullptr) return nullptr;
-  auto* request = new (at) Request{};
+  // What the lcore sets is left as it is.
+  auto* request = new (at) Request;
+  static_cast<PostedRequest&>(*request) = {};
+  request->done.store(Done::kNot, std::memory_order_relaxed);
   const size_t n = shape.nb_recipients;
   request->nb_recipients = shape.nb_recipients;
   at += kRequestLen;
@@ -35,14 +38,19 @@ Request* AllocateRequest(Arena* arena, const RequestShape& shape, uint32_t holds
     at += n * sizeof(uint32_t);
   }
   if (shape.privates) {
-    request->privates = request->own_privates = reinterpret_cast<PrivatePart*>(at);
+    request->sums = request->own_sums = reinterpret_cast<uint16_t*>(at);
+    at += n * sizeof(uint16_t);
+    request->private_bytes = request->own_private_bytes = at;
+    at = RTE_PTR_ALIGN_CEIL(at + shape.private_len + kPrivateSlack, alignof(PrivatePart));
+    request->own_privates = reinterpret_cast<PrivatePart*>(at);
     at += n * sizeof(PrivatePart);
   }
   request->errors = at;
   std::memset(request->errors, 0, n);
-  request->private_bytes = request->own_private_bytes = at + n;
-  request->holds.store(holds, std::memory_order_relaxed);
-  request->readers.store(1, std::memory_order_relaxed);
+  const uint32_t callers = caller_waits ? Request::kHold : 0;
+  // The lcore's, and the view's, which the lcore gives back, too, if it makes none.
+  constexpr uint32_t kReaders = 2 * (Request::kHold + Request::kReader);
+  request->uses.store(callers + kReaders, std::memory_order_relaxed);
   return request;
 }
 

@@ -14,15 +14,15 @@ namespace groupcast {
 struct RequestShape {
   uint16_t nb_recipients;
   bool own_lines;  // with lines and indices; else they are a registered group's
-  bool privates;   // PrivateParts, and `private_len` bytes
+  bool privates;   // sums or PrivateParts, and `private_len` bytes
   size_t private_len;
 };
 
 // Bytes of a request of this shape without its private bytes.
 size_t RequestLen(const RequestShape& shape);
 
-// A request in the arena with its arrays in place and zero errors, one reader, `holds` holds; null
-// for no room. The arena's owner only.
-Request* AllocateRequest(Arena* arena, const RequestShape& shape, uint32_t holds);
+// A request in the arena with its arrays in place and zero errors, for StartRequest(); null for no
+// room. The arena's owner only.
+Request* AllocateRequest(Arena* arena, const RequestShape& shape, bool caller_waits);
 
 }  // namespace groupcast

@@ -7,6 +7,9 @@
 #include <memory>
 #include <random>
 #include <string>
+#include <vector>
+
+#include "engine/datapath/request_memory.h"
 
 namespace groupcast {
 namespace {
@@ -52,6 +55,45 @@ TEST(PutPrivate, SumsEachPartAtItsPlace) {
     EXPECT_EQ(std::string(reinterpret_cast<char*>(bytes) + offset, prepend.size() + append.size()),
               prepend + append);
   }
+}
+
+// Whose lengths differ from the first one's on: from `mixed_from` on; none: all are alike.
+void PutAll(uint16_t recipients, uint16_t mixed_from) {
+  std::vector<std::string> prepends, appends;
+  size_t len = 0;
+  for (uint16_t i = 0; i < recipients; i++) {
+    prepends.emplace_back(i < mixed_from ? 12 : 3 + i % 20, static_cast<char>('a' + i % 26));
+    appends.emplace_back(i < mixed_from ? 5 : i % 7, static_cast<char>('A' + i % 26));
+    len += prepends.back().size() + appends.back().size();
+  }
+  alignas(64) static uint8_t memory[1 << 16];
+  Arena arena(memory, sizeof(memory), 0);
+  Request* request = AllocateRequest(&arena, {recipients, false, true, len}, true);
+  ASSERT_NE(request, nullptr);
+  PrivateParts parts(request, 1);
+  for (uint16_t i = 0; i < recipients; i++) {
+    parts.Put({prepends[i].data(), prepends[i].size()}, {appends[i].data(), appends[i].size()});
+  }
+  EXPECT_EQ(parts.count(), recipients);
+  EXPECT_EQ(parts.len(), len);
+  parts.Finish(request);
+  EXPECT_EQ(request->privates != nullptr, mixed_from < recipients);
+  for (uint16_t i = 0; i < recipients; i++) {
+    const PrivatePart part = PartOf(*request, i);
+    const auto* at = reinterpret_cast<const char*>(request->private_bytes) + part.offset;
+    EXPECT_EQ(std::string(at, part.prepend_len), prepends[i]);
+    EXPECT_EQ(std::string(at + part.prepend_len, part.append_len), appends[i]);
+    const std::string whole = prepends[i] + '\0' + appends[i];
+    EXPECT_EQ(part.sum, SumBytes(whole.data(), whole.size())) << i;
+    EXPECT_EQ(request->errors[i], 0);
+  }
+}
+
+TEST(PrivateParts, AreOfOneLengthUntilOneIsNot) {
+  PutAll(1, 1);
+  PutAll(64, 64);
+  for (const uint16_t mixed_from : {1, 2, 40, 63}) PutAll(64, mixed_from);
+  PutAll(2, 1);
 }
 
 }  // namespace

@@ -99,7 +99,7 @@ class PeersTest : public testing::Test {
     payload_.reserve(payload.size() + kPrivateSlack);
     prepend_ = prepend;
     lines_.assign(recipients, {});
-    privates_.clear();
+    sums_.clear();
     private_bytes_.clear();
     for (uint32_t i = 0; i < recipients; i++) {
       if (IsIpv6To(i)) {
@@ -113,8 +113,7 @@ class PeersTest : public testing::Test {
       lines_[i].next_hop_tag = kHopTag;
       if (prepend == 0) continue;
       const std::string own = PrependOf(i);
-      privates_.push_back({static_cast<uint32_t>(private_bytes_.size()), prepend, 0,
-                           SumBytes(own.data(), own.size())});
+      sums_.push_back(SumBytes(own.data(), own.size()));
       private_bytes_ += own;
     }
     private_bytes_.append(kPrivateSlack, '\0');
@@ -124,7 +123,8 @@ class PeersTest : public testing::Test {
   Request* Make(uint32_t first) {
     const auto n =
         static_cast<uint16_t>(std::min<size_t>(lines_.size() - first, kMaxGroupRecipients));
-    Request* request = AllocateRequest(arena_.get(), {n, false, false, 0}, 2);
+    Request* request = AllocateRequest(arena_.get(), {n, false, false, 0}, true);
+    StartRequest(request);
     segment_ = {reinterpret_cast<const uint8_t*>(payload_.data()),
                 reinterpret_cast<rte_iova_t>(payload_.data()),
                 static_cast<uint32_t>(payload_.size())};
@@ -134,10 +134,11 @@ class PeersTest : public testing::Test {
     request->segments = &segment_;
     request->nb_segments = segment_.len > 0 ? 1 : 0;
     request->lines = lines_.data() + first;
-    if (privates_.empty()) return request;
-    request->privates = privates_.data() + first;
-    request->private_bytes = reinterpret_cast<const uint8_t*>(private_bytes_.data());
-    NoteUniform(privates_.front(), request);
+    if (sums_.empty()) return request;
+    request->prepend_len = prepend_;
+    request->sums = sums_.data() + first;
+    request->private_bytes =
+        reinterpret_cast<const uint8_t*>(private_bytes_.data()) + size_t{first} * prepend_;
     return request;
   }
 
@@ -229,7 +230,7 @@ class PeersTest : public testing::Test {
   bool ipv6_ = false;
   PayloadSegment segment_{};
   std::vector<HeaderLine> lines_;
-  std::vector<PrivatePart> privates_;
+  std::vector<uint16_t> sums_;  // of private_bytes_
   std::string private_bytes_;
   uint32_t failed_ = 0;
 };
@@ -336,7 +337,7 @@ TEST_F(PeersTest, TheFloorSendsWholeFrames) {
   Prepare(10, Bytes(1000, 3), 12);
   Request* request = Make(0);
   ASSERT_TRUE(floor.Prepare(*request, next_hops_));
-  ReleaseRequest(request);
+  CompleteRequest(request, &counters_);
   ReleaseRequest(request);
   uint64_t sent = 0;
   std::thread sender([&] { OnLcore([&] { sent = floor.Send(kLarge); }); });

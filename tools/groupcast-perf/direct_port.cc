@@ -119,15 +119,13 @@ void DirectPort::MakeRecipients(const Flow& flow) {
   const uint32_t len = workload_.prepend_bytes + workload_.append_bytes;
   if (len == 0) return;
   private_bytes_.resize(size_t{workload_.recipients} * len + kPrivateSlack);
-  privates_.resize(workload_.recipients);
+  sums_.resize(workload_.recipients);
   for (uint32_t i = 0; i < workload_.recipients; i++) {
     uint8_t* bytes = private_bytes_.data() + size_t{i} * len;
     std::memset(bytes, static_cast<uint8_t>(i), len);
     const size_t append_at = workload_.prepend_bytes + workload_.payload_bytes;
-    const uint16_t sum = FoldSum(uint32_t{SumBytes(bytes, prepend)} +
-                                 SumAt(SumBytes(bytes + prepend, append), append_at));
-    // Of the bytes of its request.
-    privates_[i] = {i % kMaxGroupRecipients * len, prepend, append, sum};
+    sums_[i] = FoldSum(uint32_t{SumBytes(bytes, prepend)} +
+                       SumAt(SumBytes(bytes + prepend, append), append_at));
   }
 }
 
@@ -184,7 +182,7 @@ absl::Status DirectPort::MakeStrategy(uint32_t packets, uint32_t largest_frame) 
       floor_ = std::make_unique<DriverFloor>(pools, plan, &counters_);
       Request* request = MakeRequest(0);
       const bool prepared = floor_->Prepare(*request, next_hops_);
-      ReleaseRequest(request);
+      CompleteRequest(request, &counters_);
       ReleaseRequest(request);
       return prepared ? absl::OkStatus() : no_mbufs;
     }
@@ -200,19 +198,21 @@ Request* DirectPort::MakeRequest(uint32_t first) {
   const auto n =
       static_cast<uint16_t>(std::min<uint32_t>(workload_.recipients - first, kMaxGroupRecipients));
   Request* request =
-      AllocateRequest(arena_.get(), {n, /*own_lines=*/false, /*privates=*/false, 0}, 2);
+      AllocateRequest(arena_.get(), {n, /*own_lines=*/false, /*privates=*/false, 0}, true);
   if (request == nullptr) return nullptr;
+  StartRequest(request);
   request->sharing = SharingOf(workload_.strategy);
   request->payload_len = segment_.len;
   request->payload_sum = payload_sum_;
   request->segments = &segment_;
   request->nb_segments = segment_.len > 0 ? 1 : 0;
   request->lines = lines_.data() + first;
-  if (privates_.empty()) return request;
-  request->privates = privates_.data() + first;
+  if (sums_.empty()) return request;
+  request->prepend_len = static_cast<uint16_t>(workload_.prepend_bytes);
+  request->append_len = static_cast<uint16_t>(workload_.append_bytes);
+  request->sums = sums_.data() + first;
   request->private_bytes =
       private_bytes_.data() + size_t{first} * (workload_.prepend_bytes + workload_.append_bytes);
-  NoteUniform(privates_.front(), request);
   return request;
 }
 

@@ -58,7 +58,7 @@ class DirectPort {
   Counters counters_;
   NextHopTable next_hops_;
   std::vector<HeaderLine> lines_;
-  std::vector<PrivatePart> privates_;
+  std::vector<uint16_t> sums_;  // of their private bytes
   std::vector<uint8_t> private_bytes_;
   const rte_memzone* payload_ = nullptr;
   PayloadSegment segment_{};

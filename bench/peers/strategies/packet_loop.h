@@ -33,7 +33,7 @@ class PacketLoop : public RequestLoop {
 
   void Send(Request* request) override {
     Patience patience;
-    while (request->done.load(std::memory_order_relaxed) == 0) {
+    while (request->done.load(std::memory_order_relaxed) == Done::kNot) {
       const uint16_t before = request->assembled;
       if (before < request->nb_recipients && port_.Room() > 0) Fill(request);
       if (port_.SendBurst() > 0 || request->assembled > before) {

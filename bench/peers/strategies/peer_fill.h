@@ -29,8 +29,7 @@ inline uint16_t TakeUpTo(rte_mempool* pool, uint16_t n, rte_mbuf** mbufs) {
 }
 
 inline PrivateBytesOf PrivateBytesAt(const Request& request, uint16_t recipient) {
-  if (request.privates == nullptr) return {nullptr, 0};
-  const PrivatePart& part = request.privates[recipient];
+  const PrivatePart part = PartOf(request, recipient);
   return {request.private_bytes + part.offset, part.sum};
 }
 

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 the Groupcast authors
+//
+// GroupSender's members with private bytes.
+#include <algorithm>
+#include <cerrno>
+#include <memory>
+
+#include "api/caller_buffer.h"
+#include "api/group_sender.h"
+#include "api/line_member.h"
+#include "api/private_part.h"
+#include "engine/datapath/channel.h"
+
+namespace groupcast {
+namespace {
+
+// Members per request: the lcore sends some while the others are asked.
+constexpr uint16_t kMembersAtOnce = 128;
+
+size_t LenOf(const PrivateBytes& bytes) { return bytes.prepend.iov_len + bytes.append.iov_len; }
+
+}  // namespace
+
+PrivateBytes GroupSender::PrivateBytesIn(const Request& request, uint16_t recipient) {
+  const PrivatePart part = PartOf(request, recipient);
+  // Nobody writes to an iovec's bytes here.
+  auto* at = const_cast<uint8_t*>(request.private_bytes) + part.offset;
+  return {{at, part.prepend_len}, {at + part.prepend_len, part.append_len}};
+}
+
+bool GroupSender::Fits(const HeaderLine& line, const PrivateBytes& bytes) const {
+  return HasBase(bytes.prepend) && HasBase(bytes.append) &&
+         bytes.prepend.iov_len <= line.path_mtu && bytes.append.iov_len <= line.path_mtu &&
+         bytes.prepend.iov_len + bytes.append.iov_len + body_.len() + IpUdpLen(line) <=
+             line.path_mtu;
+}
+
+// Asks member run.from, and those behind it whom its line can't take, until one's can; that is
+// run->from then. False: there is none.
+bool GroupSender::Ask(Run* run, PrivateBytes* bytes) {
+  for (; run->from < run->to; run->from++) {
+    *bytes = {};
+    options_.private_bytes(RecipientOf(*run->chunk, run->from), bytes);
+    if (Fits(run->chunk->lines[run->from], *bytes)) return true;
+    ToRest(*run->chunk, run->from, bytes->prepend, bytes->append);
+  }
+  return false;
+}
+
+void GroupSender::PostWithPrivate(const EngineUse& use, Run run) {
+  const Bin bin = run.chunk->bin;
+  const size_t most_len =
+      use.channel()->MostPrivate(bin.port, bin.lcore, {kMembersAtOnce, false, true, 0}) / 2;
+  PrivateBytes bytes;
+  for (bool asked = Ask(&run, &bytes); asked;) {
+    Run some = run;
+    some.to = std::min<uint16_t>(run.to, run.from + kMembersAtOnce);
+    // Enough if the others have as many.
+    const size_t len = LenOf(bytes);
+    const size_t room_len = std::max(len, std::min(len * some.members(), most_len));
+    const CallRequests::Room room = Allocate(use, some, room_len);
+    if (room.request == nullptr) {
+      NoRoomFor(use, *run.chunk, run.from, bytes);
+      run.from++;
+      asked = Ask(&run, &bytes);
+      continue;
+    }
+    std::unique_ptr<Request, void (*)(Request*)> request(room.request, Channel::Discard);
+    asked = PutPrivates(room_len, &run, &bytes, request.get());
+    some.to = static_cast<uint16_t>(some.from + request->nb_recipients);
+    if (Post(use, some, {request.release(), room.copy})) continue;
+    for (uint16_t i = 0; i < some.members(); i++) {
+      NoRoomFor(use, *some.chunk, static_cast<uint16_t>(some.from + i),
+                PrivateBytesIn(*room.request, i));
+    }
+  }
+}
+
+// Member run->from, whose bytes these are, and those behind it as long as the request has room for
+// them and they follow each other. True: run->from was asked and is not in it.
+bool GroupSender::PutPrivates(size_t room_len, Run* run, PrivateBytes* bytes, Request* request) {
+  PrivateParts parts(request, body_.len());
+  bool asked = true;
+  for (uint16_t next = run->from; asked && next == run->from; next++) {
+    if (parts.count() == request->nb_recipients || parts.len() + LenOf(*bytes) > room_len) break;
+    parts.Put(bytes->prepend, bytes->append);
+    run->from++;
+    asked = Ask(run, bytes);
+  }
+  parts.Finish(request);
+  request->nb_recipients = parts.count();
+  request->bytes = parts.len();
+  return asked;
+}
+
+void GroupSender::NoRoomFor(const EngineUse& use, const LineChunk& chunk, uint16_t place,
+                            const PrivateBytes& bytes) {
+  if (use.engine()->stopping()) {
+    ToRest(chunk, place, bytes.prepend, bytes.append);
+  } else {
+    Fail(RecipientOf(chunk, place), EAGAIN);
+  }
+}
+
+}  // namespace groupcast
