@@ -127,6 +127,7 @@ bool EnginePath::SendKnown(KnownChunk* chunk, uint32_t first) {
   Request* request = BuildFor(kPort, kLcore, shape);
   if (request != nullptr) {
     request->lines = chunk->lines.data();
+    request->alike = chunk->alike;
     request->line_holds = &chunk->holds;
     chunk->holds.fetch_add(1, std::memory_order_relaxed);
     request->indices = chunk->indices.data();

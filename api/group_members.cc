@@ -188,6 +188,7 @@ void GroupMembers::Summarise(LineChunk* chunk) {
     chunk->hops.push_back({line.next_hop, line.next_hop_tag});
   }
   chunk->hops.shrink_to_fit();
+  chunk->alike = chunk->hops.size() == 1 && LeaveAlike(chunk->lines.data(), chunk->count);
 }
 
 void GroupMembers::Publish(uint64_t revision, uint32_t engine) {

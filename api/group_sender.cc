@@ -164,6 +164,7 @@ CallRequests::Room GroupSender::Allocate(const EngineUse& use, const Run& run, s
 bool GroupSender::Post(const EngineUse& use, const Run& run, const CallRequests::Room& room) {
   Request* request = room.request;
   request->lines = run.chunk->lines.data() + run.from;
+  request->alike = run.chunk->alike;
   request->line_holds = GroupMembers::HoldsOf(snapshot_);
   request->line_holds->fetch_add(1, std::memory_order_relaxed);
   request->sharing = static_cast<Sharing>(options_.strategy);

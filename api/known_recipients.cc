@@ -98,6 +98,7 @@ void KnownRecipients::Call::Learn(const CallerBuffer& buf, size_t first, size_t 
       chunk->hops.push_back({line.next_hop, line.next_hop_tag});
     }
   }
+  chunk->alike = LeaveAlike(lines, n);
   chunk->usable_at = UINT64_MAX;
   chunk->looked_s = now_s;
   chunk->n = static_cast<uint16_t>(n);

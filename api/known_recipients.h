@@ -25,6 +25,7 @@ struct KnownChunk {
   uint32_t looked_s = 0;   // when the routes were last looked up (CLOCK_MONOTONIC_COARSE, seconds)
   uint16_t n = 0;          // 0: nothing is known
   uint32_t least_mtu = 0;  // of the lines' path MTUs
+  bool alike = false;      // all lines leave alike
   uint64_t usable_at = UINT64_MAX;  // Resolver::UsableChanges() for which all next hops were usable
   std::vector<LineChunk::Hop> hops;  // the different ones
   std::array<HeaderLine, kMaxRecipients> lines;

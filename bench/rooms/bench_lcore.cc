@@ -138,6 +138,7 @@ Request* RequestSource::Make() {
   request->nb_segments = 1;
   request->sharing = shape_.sharing;
   request->lines = lines_.data();
+  request->alike = true;
   if (!sums_.empty()) {
     request->prepend_len = shape_.prepend_len;
     request->append_len = shape_.append_len;

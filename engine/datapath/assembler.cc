@@ -303,6 +303,7 @@ Assembler::Built Assembler::Build(Request* request, const TxPlan& plan, uint32_t
       ethernet = EthernetForm::Of(next_hops_[hop_index]);
     }
     auto next = static_cast<uint16_t>(i + 1);
+    if (plain && request->alike) next = end;
     while (plain && next < end && LeaveAlike(line, lines[next])) next++;
     const auto alike = static_cast<uint16_t>(next - i);
     const PrivatePart part = PartOf(*request, i);

@@ -62,6 +62,13 @@ inline bool LeaveAlike(const HeaderLine& one, const HeaderLine& other) {
 }
 
 // Where it goes to.
+// Whether all lines do.
+inline bool LeaveAlike(const HeaderLine* lines, size_t n) {
+  size_t i = 1;
+  while (i < n && LeaveAlike(lines[0], lines[i])) i++;
+  return i >= n;
+}
+
 inline IpAddress DestinationOf(const HeaderLine& line) {
   IpAddress address;
   if (IsIpv6(line)) {

@@ -183,6 +183,7 @@ bool IngressFlow::Post(IngressLcore* lcore, const LineChunk& chunk, uint16_t n) 
   StartRequest(request);
   request->port = chunk.bin.port;
   request->lines = chunk.lines.data() + place_;
+  request->alike = chunk.alike;
   request->line_holds = &snapshot_->holds;
   snapshot_->holds.fetch_add(1, std::memory_order_relaxed);
   request->sharing = options_.sharing;

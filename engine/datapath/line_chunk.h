@@ -34,6 +34,7 @@ struct LineChunk {
   Bin bin;
   uint16_t count = 0;
   uint16_t least_mtu = UINT16_MAX;  // of the lines' path MTUs
+  bool alike = false;               // all lines leave alike
   uint32_t snapshots = 0;           // writer only: that hold it
   bool current = true;              // writer only: among those that changes are made to
   // Resolver::UsableChanges() for which all next hops were usable. senders: rw

@@ -47,7 +47,7 @@ struct PrivateBytesOf {
 inline constexpr size_t kPrivateSlack = 16;
 
 // May write kPrivateSlack bytes more.
-inline void CopyPrivate(uint8_t* to, const uint8_t* from, uint16_t len) {
+__rte_always_inline void CopyPrivate(uint8_t* to, const uint8_t* from, uint16_t len) {
   if (likely(len <= kPrivateSlack)) {
     rte_mov16(to, from);
   } else {

@@ -58,6 +58,7 @@ struct alignas(64) PostedRequest {
   // Most of the IPv4 time to live or the IPv6 hop limit, whatever the lines say; 0: as they say.
   uint8_t hop_limit;
   bool adopted;          // `view` is a received mbuf, whose data the payload is
+  bool alike;  // all lines are known to leave alike (LeaveAlike())
   uint16_t prepend_len;  // bytes, of everybody, unless `privates` says otherwise
   uint16_t append_len;
   uint32_t payload_len;

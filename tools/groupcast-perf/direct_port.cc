@@ -207,6 +207,7 @@ Request* DirectPort::MakeRequest(uint32_t first) {
   request->segments = &segment_;
   request->nb_segments = segment_.len > 0 ? 1 : 0;
   request->lines = lines_.data() + first;
+  request->alike = true;
   if (sums_.empty()) return request;
   request->prepend_len = static_cast<uint16_t>(workload_.prepend_bytes);
   request->append_len = static_cast<uint16_t>(workload_.append_bytes);
