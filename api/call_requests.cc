@@ -2,6 +2,7 @@
 // Copyright (c) 2026 the Groupcast authors
 #include "api/call_requests.h"
 
+#include <rte_cycles.h>
 #include <rte_pause.h>
 #include <time.h>
 
@@ -13,7 +14,7 @@
 namespace groupcast {
 namespace {
 
-constexpr int kLooks = 32;  // before the next one at the clock
+constexpr uint64_t kLongLooksPerSecond = 200'000;  // at the newest request alone
 constexpr int64_t kSpinNs = 100'000;
 constexpr int64_t kFirstNapNs = 50'000;
 constexpr int64_t kLongestNapNs = 1'000'000;
@@ -31,13 +32,6 @@ CallRequests::CallRequests(const EngineUse& use, const UdpSocket& socket, bool n
   channel_.Reap(nullptr);
 }
 
-CallRequests::~CallRequests() {
-  for (uint8_t* copy : copies_) {
-    if (copy != nullptr) Arena::Release(copy);
-  }
-  GiveUp();
-}
-
 bool CallRequests::Full() const {
   return nonblocking_ && channel_.UnsentBytes(socket_.cookie, call_) >= socket_.send_buffer;
 }
@@ -45,18 +39,19 @@ bool CallRequests::Full() const {
 // Null for no room.
 uint8_t* CallRequests::Copy(uint16_t port, std::span<const PayloadSegment> payload, uint32_t len) {
   if (copies_.empty()) copies_.resize(use_.engine()->ports());
-  uint8_t*& copy = copies_[port];
-  if (copy != nullptr) return copy;
-  copy = channel_.AllocatePayload(port, len);
-  if (copy == nullptr) return nullptr;
-  uint8_t* at = copy;
+  PayloadCopy& copy = copies_[port];
+  if (copy.bytes != nullptr) return copy.bytes;
+  copy.bytes = channel_.AllocatePayload(port, len);
+  if (copy.bytes == nullptr) return nullptr;
+  std::construct_at(&copy.holds, Arena::Holds(copy.bytes), 1);
+  uint8_t* at = copy.bytes;
   for (const PayloadSegment& segment : payload) {
     std::memcpy(at, segment.data, segment.len);
     at += segment.len;
   }
   use_.seat().counters.Add(Counter::kPayloadCopies);
   use_.seat().counters.Add(Counter::kPayloadBytesCopied, len);
-  return copy;
+  return copy.bytes;
 }
 
 CallRequests::Room CallRequests::Allocate(uint16_t port, size_t lcore, const Channel::Shape& shape,
@@ -90,8 +85,7 @@ void CallRequests::UseCopy(uint16_t port, const Room& room) {
   request->own_segment = {room.copy, channel_.PayloadIova(port, room.copy), len};
   request->segments = &request->own_segment;
   request->nb_segments = 1;
-  request->payload_holds = Arena::Holds(room.copy);
-  Arena::Hold(room.copy);
+  request->payload_holds = copies_[port].holds.Give();
 }
 
 bool CallRequests::Post(size_t lcore, Request* request, Gather gather) {
@@ -122,11 +116,13 @@ bool CallRequests::GatherDone(Gather gather) {
 void CallRequests::AwaitAll(Gather gather) {
   if (awaited_ == nullptr) return;
   // Not one after the other: the lcore would lose each one's line to us when it is to be done.
-  for (int look = 0; newest_->done.load(std::memory_order_acquire) == Done::kNot; look++) {
+  const uint64_t long_tsc = rte_get_tsc_hz() / kLongLooksPerSecond;
+  uint64_t since_tsc = rte_rdtsc();
+  while (newest_->done.load(std::memory_order_acquire) == Done::kNot) {
     rte_pause();
-    if (look < kLooks) continue;
-    look = 0;
+    if (rte_rdtsc() - since_tsc < long_tsc) continue;
     if (GatherDone(gather) || !Wait()) return;
+    since_tsc = rte_rdtsc();
   }
   // All at once: each one's line is the lcore's.
   for (const Request* r = awaited_; r != nullptr; r = r->caller_next) PrefetchToWrite(&r->done);

@@ -2,13 +2,14 @@
 // Copyright (c) 2026 the Groupcast authors
 #pragma once
 
+#include <absl/container/inlined_vector.h>
 #include <absl/functional/function_ref.h>
 
 #include <cstdint>
 #include <span>
-#include <vector>
 
 #include "api/seat.h"
+#include "api/spare_holds.h"
 #include "api/udp_socket.h"
 
 namespace groupcast {
@@ -21,7 +22,7 @@ class CallRequests {
 
   // `call`: the number of the call on this seat.
   CallRequests(const EngineUse& use, const UdpSocket& socket, bool nonblocking, uint64_t call);
-  ~CallRequests();
+  ~CallRequests() { GiveUp(); }
   CallRequests(const CallRequests&) = delete;
   CallRequests& operator=(const CallRequests&) = delete;
 
@@ -67,9 +68,13 @@ class CallRequests {
   const UdpSocket& socket_;
   const bool nonblocking_;
   const uint64_t call_;
-  Request* awaited_ = nullptr;    // the first one of this call that was not gathered
-  Request* newest_ = nullptr;     // of this call, while one is awaited
-  std::vector<uint8_t*> copies_;  // of the payload, by port; or null
+  Request* awaited_ = nullptr;  // the first one of this call that was not gathered
+  Request* newest_ = nullptr;   // of this call, while one is awaited
+  struct PayloadCopy {
+    uint8_t* bytes = nullptr;  // in the port's memory; or null
+    SpareHolds holds;
+  };
+  absl::InlinedVector<PayloadCopy, 1> copies_;  // by port
   bool summed_ = false;
   uint16_t sum_ = 0;
   int64_t wait_since_ns_ = 0;

@@ -103,6 +103,7 @@ size_t EnginePath::Send() {
     const uint32_t end = std::min<uint32_t>(first + kResolveBatch, recipients);
     KnownChunk* chunk =
         known_ != nullptr ? known_->Find(buf_, first, end - first, now_s_) : nullptr;
+    if (known_ != nullptr) known_->PrefetchNext(first);
     if (chunk == nullptr || !SendKnown(chunk, first)) SendWindow(first, end);
   }
   Flush();

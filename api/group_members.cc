@@ -44,9 +44,9 @@ void GroupMembers::LeaveSnapshot(const LineChunk* chunk) {
   if (--left->snapshots == 0 && !left->current) delete left;
 }
 
-const LineSnapshot* GroupMembers::Acquire() const {
+const LineSnapshot* GroupMembers::Acquire(uint32_t holds) const {
   const std::lock_guard lock(current_mutex_);
-  current_->holds.fetch_add(1, std::memory_order_relaxed);
+  current_->holds.fetch_add(holds, std::memory_order_relaxed);
   return current_;
 }
 

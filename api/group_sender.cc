@@ -17,19 +17,16 @@ GroupSender::GroupSender(Group::State* group, Payload::Body* body, const SendOpt
       body_(*body),
       options_(options),
       async_(async),
-      snapshot_(group->members().Acquire()),
+      snapshot_(group->members().Acquire(SpareHolds::kAtOnce)),
+      snapshot_holds_(GroupMembers::HoldsOf(snapshot_), SpareHolds::kAtOnce),
+      body_holds_(&body->holds, SpareHolds::kAtOnce),
       socket_(group->socket()),
       nonblocking_(async != nullptr || options.nonblocking || socket_.nonblocking) {
-  body_.holds.fetch_add(1, std::memory_order_relaxed);
+  body_.holds.fetch_add(SpareHolds::kAtOnce, std::memory_order_relaxed);
   if (async_ != nullptr && async_->wants_errors) {
-    GroupMembers::HoldsOf(snapshot_)->fetch_add(1, std::memory_order_relaxed);
+    snapshot_holds_.Give();
     async_->snapshot = snapshot_;
   }
-}
-
-GroupSender::~GroupSender() {
-  body_.holds.fetch_sub(1, std::memory_order_release);
-  GroupMembers::Release(snapshot_);
 }
 
 SendResult GroupSender::Send() {
@@ -165,8 +162,7 @@ bool GroupSender::Post(const EngineUse& use, const Run& run, const CallRequests:
   Request* request = room.request;
   request->lines = run.chunk->lines.data() + run.from;
   request->alike = run.chunk->alike;
-  request->line_holds = GroupMembers::HoldsOf(snapshot_);
-  request->line_holds->fetch_add(1, std::memory_order_relaxed);
+  request->line_holds = snapshot_holds_.Give();
   request->sharing = static_cast<Sharing>(options_.strategy);
   request->hop_limit = options_.hop_limit;
   if (room.copy != nullptr) {
@@ -175,8 +171,7 @@ bool GroupSender::Post(const EngineUse& use, const Run& run, const CallRequests:
     request->payload_sum = payload_sum_;
     request->segments = body_.segments().data();
     request->nb_segments = static_cast<uint16_t>(body_.segments().size());
-    request->payload_holds = &body_.holds;
-    body_.holds.fetch_add(1, std::memory_order_relaxed);
+    request->payload_holds = body_holds_.Give();
   }
   request->bytes += uint64_t{run.members()} * (body_.len() + kIpv6Headers);
   if (async_ != nullptr) {

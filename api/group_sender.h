@@ -12,6 +12,7 @@
 #include "api/call_requests.h"
 #include "api/group_state.h"
 #include "api/payload_body.h"
+#include "api/spare_holds.h"
 
 namespace groupcast {
 
@@ -23,7 +24,6 @@ class GroupSender {
   // borrowed for the sender's life.
   GroupSender(Group::State* group, Payload::Body* body, const SendOptions& options,
               AsyncSend* async);
-  ~GroupSender();
   GroupSender(const GroupSender&) = delete;
   GroupSender& operator=(const GroupSender&) = delete;
 
@@ -40,6 +40,7 @@ class GroupSender {
     const LineChunk* chunk;
     uint16_t from;
     uint16_t to;
+    size_t private_room = 0;  // bytes that all their lines have room for
     uint16_t members() const { return static_cast<uint16_t>(to - from); }
   };
   // A member that does not go by its line.
@@ -82,6 +83,8 @@ class GroupSender {
   const SendOptions& options_;
   AsyncSend* const async_;
   const LineSnapshot* const snapshot_;
+  SpareHolds snapshot_holds_;
+  SpareHolds body_holds_;
   const UdpSocket socket_;
   const bool nonblocking_;
   uint64_t call_ = 0;  // with an engine

@@ -42,6 +42,12 @@ bool GroupSender::Ask(Run* run, PrivateBytes* bytes) {
   for (; run->from < run->to; run->from++) {
     *bytes = {};
     options_.private_bytes(RecipientOf(*run->chunk, run->from), bytes);
+    // Most often room for everyone.
+    const bool bases = HasBase(bytes->prepend) & HasBase(bytes->append);
+    if (likely(bases && bytes->prepend.iov_len <= run->private_room &&
+               bytes->append.iov_len <= run->private_room - bytes->prepend.iov_len)) {
+      return true;
+    }
     if (Fits(run->chunk->lines[run->from], *bytes)) return true;
     ToRest(*run->chunk, run->from, bytes->prepend, bytes->append);
   }
@@ -50,6 +56,9 @@ bool GroupSender::Ask(Run* run, PrivateBytes* bytes) {
 
 void GroupSender::PostWithPrivate(const EngineUse& use, Run run) {
   const Bin bin = run.chunk->bin;
+  const size_t shared_len = body_.len() + kIpv6Headers;
+  run.private_room =
+      run.chunk->least_mtu > shared_len ? run.chunk->least_mtu - shared_len : size_t{0};
   const size_t most_len =
       use.channel()->MostPrivate(bin.port, bin.lcore, {kMembersAtOnce, false, true, 0}) / 2;
   PrivateBytes bytes;

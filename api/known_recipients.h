@@ -13,6 +13,7 @@
 #include "api/seat.h"
 #include "api/udp_socket.h"
 #include "engine/datapath/line_chunk.h"
+#include "engine/datapath/prefetch.h"
 
 namespace groupcast {
 
@@ -46,6 +47,12 @@ class KnownRecipients {
    public:
     // [first, first + n) of a call, if they are who they were; null: to be resolved.
     KnownChunk* Find(const CallerBuffer& buf, size_t first, size_t n, uint32_t now_s);
+    // The next ones will be asked for.
+    void PrefetchNext(size_t first) const {
+      const size_t place = first / kMaxRecipients + 1;
+      if (place < chunks_.size() && chunks_[place] != nullptr)
+        PrefetchToWrite(chunks_[place].get());
+    }
     // They have these lines.
     void Learn(const CallerBuffer& buf, size_t first, size_t n, const HeaderLine* lines,
                uint32_t now_s);

@@ -103,7 +103,16 @@ rte_mbuf* TakeOne(rte_mempool* pool) {
   return mbuf;
 }
 
-void ViewReleased(void*, void* opaque) { EndReading(static_cast<Request*>(opaque), 1); }
+// By whichever thread frees the last mbuf on the payload.
+void ViewReleased(void*, void* opaque) {
+  auto* request = static_cast<Request*>(opaque);
+  const unsigned here = rte_lcore_id();
+  if (likely(here == request->lcore && here != LCORE_ID_ANY && !request->complete)) {
+    request->viewed = false;  // its end gives back this share, too
+    return;
+  }
+  EndReading(request, 1);
+}
 
 }  // namespace
 
@@ -125,6 +134,7 @@ bool Assembler::MakeView(Request* request, const TxPlan& plan, uint32_t pieces) 
                                        plan.segment_bytes, pieces, &request->shared_info);
   if (view == nullptr) return false;
   request->viewed = true;
+  request->lcore = rte_lcore_id();
   request->view = view;
   return true;
 }

@@ -65,6 +65,7 @@ inline void CompleteRequest(Request* request, Counters* counters) {
   // Publishes errors and counts to the caller that waits for `done`.
   request->done.store(request->failed > 0 ? Done::kSomeFailed : Done::kAllAccepted,
                       std::memory_order_release);
+  request->complete = true;
   // Without a view its share, too.
   EndReading(request, request->viewed ? 1 : 2);
   // Last: its owner may be gone from here on.

@@ -58,7 +58,7 @@ struct alignas(64) PostedRequest {
   // Most of the IPv4 time to live or the IPv6 hop limit, whatever the lines say; 0: as they say.
   uint8_t hop_limit;
   bool adopted;          // `view` is a received mbuf, whose data the payload is
-  bool alike;  // all lines are known to leave alike (LeaveAlike())
+  bool alike;            // all lines are known to leave alike (LeaveAlike())
   uint16_t prepend_len;  // bytes, of everybody, unless `privates` says otherwise
   uint16_t append_len;
   uint32_t payload_len;
@@ -99,7 +99,9 @@ struct Request : PostedRequest {
   uint16_t assembled;         // recipients [0, assembled) are in the port's burst or further
   uint16_t finished;          // recipients accepted or failed
   uint16_t failed;
-  bool viewed;  // a view was made, and has its share of `uses`
+  bool viewed;  // there is a view, with its share of `uses`
+  bool complete;
+  unsigned lcore;  // that made the view
   // The view's reference count; outlives the view's own mbufs.
   rte_mbuf_ext_shared_info shared_info;
 
@@ -139,7 +141,7 @@ inline void StartRequest(Request* request) {
   request->next = nullptr;
   request->view = nullptr;
   request->assembled = request->finished = request->failed = 0;
-  request->viewed = false;
+  request->viewed = request->complete = false;
 }
 
 inline PrivatePart PartOf(const Request& request, uint16_t recipient) {
