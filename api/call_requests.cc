@@ -10,6 +10,8 @@
 #include <cstring>
 
 #include "engine/control/clock.h"
+#include "engine/datapath/prefetch.h"
+#include "engine/datapath/request_uses.h"
 
 namespace groupcast {
 namespace {
@@ -69,6 +71,7 @@ CallRequests::Room CallRequests::Allocate(uint16_t port, size_t lcore, const Cha
     if (!Wait()) return {};
   }
   room.request->port = port;
+  room.request->caller_keeps = !nonblocking_;
   room.request->nobody_waits.store(nonblocking_, std::memory_order_relaxed);
   room.request->socket_cookie = socket_.cookie;
   room.request->call = call_;
@@ -85,7 +88,8 @@ void CallRequests::UseCopy(uint16_t port, const Room& room) {
   request->own_segment = {room.copy, channel_.PayloadIova(port, room.copy), len};
   request->segments = &request->own_segment;
   request->nb_segments = 1;
-  request->payload_holds = copies_[port].holds.Give();
+  SpareHolds& holds = copies_[port].holds;
+  request->payload_holds = request->caller_keeps ? holds.count() : holds.Give();
 }
 
 bool CallRequests::Post(size_t lcore, Request* request, Gather gather) {
@@ -106,8 +110,10 @@ bool CallRequests::Post(size_t lcore, Request* request, Gather gather) {
 
 bool CallRequests::GatherDone(Gather gather) {
   for (; awaited_ != nullptr; awaited_ = awaited_->caller_next) {
-    if (awaited_->done.load(std::memory_order_acquire) == Done::kNot) return false;
+    if (!IsDone(*awaited_)) return false;
     gather(awaited_);
+    // Its driver still has it.
+    if (awaited_->caller_keeps && IsRead(*awaited_)) LeaveRequest(awaited_);
     wait_since_ns_ = 0;
   }
   return true;
@@ -118,14 +124,14 @@ void CallRequests::AwaitAll(Gather gather) {
   // Not one after the other: the lcore would lose each one's line to us when it is to be done.
   const uint64_t long_tsc = rte_get_tsc_hz() / kLongLooksPerSecond;
   uint64_t since_tsc = rte_rdtsc();
-  while (newest_->done.load(std::memory_order_acquire) == Done::kNot) {
+  while (!IsDone(*newest_)) {
     rte_pause();
     if (rte_rdtsc() - since_tsc < long_tsc) continue;
     if (GatherDone(gather) || !Wait()) return;
     since_tsc = rte_rdtsc();
   }
   // All at once: each one's line is the lcore's.
-  for (const Request* r = awaited_; r != nullptr; r = r->caller_next) PrefetchToWrite(&r->done);
+  for (const Request* r = awaited_; r != nullptr; r = r->caller_next) PrefetchToWrite(&r->uses);
   while (!GatherDone(gather) && Wait()) {
   }
 }
@@ -133,6 +139,7 @@ void CallRequests::AwaitAll(Gather gather) {
 void CallRequests::GiveUp() {
   for (; awaited_ != nullptr; awaited_ = awaited_->caller_next) {
     awaited_->nobody_waits.store(true, std::memory_order_relaxed);
+    if (awaited_->caller_keeps) LeaveRequest(awaited_);
   }
 }
 

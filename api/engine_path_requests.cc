@@ -10,6 +10,7 @@
 #include "api/engine_path.h"
 #include "api/private_part.h"
 #include "api/recipient_line.h"
+#include "engine/datapath/request_uses.h"
 
 namespace groupcast {
 namespace {
@@ -129,7 +130,7 @@ bool EnginePath::SendKnown(KnownChunk* chunk, uint32_t first) {
     request->lines = chunk->lines.data();
     request->alike = chunk->alike;
     request->line_holds = &chunk->holds;
-    chunk->holds.fetch_add(1, std::memory_order_relaxed);
+    if (!request->caller_keeps) chunk->holds.fetch_add(1, std::memory_order_relaxed);
     request->indices = chunk->indices.data();
     if (Finish(request, kLcore, private_len)) {
       engine_recipients_ += n;

@@ -8,6 +8,7 @@
 
 #include "api/caller_buffer.h"
 #include "api/line_member.h"
+#include "engine/datapath/request_uses.h"
 
 namespace groupcast {
 
@@ -162,7 +163,8 @@ bool GroupSender::Post(const EngineUse& use, const Run& run, const CallRequests:
   Request* request = room.request;
   request->lines = run.chunk->lines.data() + run.from;
   request->alike = run.chunk->alike;
-  request->line_holds = snapshot_holds_.Give();
+  const bool keeps = request->caller_keeps;
+  request->line_holds = keeps ? snapshot_holds_.count() : snapshot_holds_.Give();
   request->sharing = static_cast<Sharing>(options_.strategy);
   request->hop_limit = options_.hop_limit;
   if (room.copy != nullptr) {
@@ -171,7 +173,7 @@ bool GroupSender::Post(const EngineUse& use, const Run& run, const CallRequests:
     request->payload_sum = payload_sum_;
     request->segments = body_.segments().data();
     request->nb_segments = static_cast<uint16_t>(body_.segments().size());
-    request->payload_holds = body_holds_.Give();
+    request->payload_holds = keeps ? body_holds_.count() : body_holds_.Give();
   }
   request->bytes += uint64_t{run.members()} * (body_.len() + kIpv6Headers);
   if (async_ != nullptr) {

@@ -26,6 +26,7 @@ class SpareHolds {
     if (holds_ != nullptr) holds_->fetch_sub(left_, std::memory_order_release);
   }
 
+  std::atomic<uint32_t>* count() const { return holds_; }
   // One hold for somebody else, who gives it back there. One always stays.
   std::atomic<uint32_t>* Give() {
     if (left_ == 1) {

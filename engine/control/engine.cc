@@ -22,6 +22,7 @@
 #include "engine/control/log.h"
 #include "engine/control/sigpipe.h"
 #include "engine/control/threads.h"
+#include "engine/datapath/request_uses.h"
 
 namespace groupcast {
 namespace {
@@ -226,7 +227,7 @@ void RunningEngine::Stop(const std::function<bool()>& callers_gone) {
     for (const auto& channel : channels_) {
       for (const Request* r = channel ? channel->oldest() : nullptr; r != nullptr;
            r = r->caller_next) {
-        if (r->done.load(std::memory_order_acquire) == Done::kNot) return false;
+        if (!IsDone(*r)) return false;
       }
     }
     return true;

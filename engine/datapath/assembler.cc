@@ -8,6 +8,7 @@
 #include <cerrno>
 
 #include "engine/datapath/hand_over.h"
+#include "engine/datapath/request_uses.h"
 
 namespace groupcast {
 namespace {
@@ -111,7 +112,7 @@ void ViewReleased(void*, void* opaque) {
     request->viewed = false;  // its end gives back this share, too
     return;
   }
-  EndReading(request, 1);
+  EndReading(request, 1, 0);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 the Groupcast authors
 #include "engine/datapath/channel.h"
+#include "engine/datapath/request_uses.h"
 
 namespace groupcast {
 
@@ -14,10 +15,7 @@ Request* Channel::Allocate(uint16_t port, size_t lcore, const Shape& shape) {
 }
 
 void Channel::Discard(Request* request) {
-  if (request->line_holds != nullptr) {
-    request->line_holds->fetch_sub(1, std::memory_order_release);
-  }
-  EndReading(request, 2);
+  EndReading(request, 2, RequestUses::kDone);
   ReleaseRequest(request);
 }
 
@@ -34,10 +32,7 @@ uint64_t Channel::UnsentBytes(uint64_t socket_cookie, uint64_t call) const {
   uint64_t bytes = 0;
   for (const Request* r = oldest_; r != nullptr; r = r->caller_next) {
     if (r->call >= call) break;  // they are in the order of the calls
-    if (r->socket_cookie == socket_cookie &&
-        r->done.load(std::memory_order_acquire) == Done::kNot) {
-      bytes += r->bytes;
-    }
+    if (r->socket_cookie == socket_cookie && !IsDone(*r)) bytes += r->bytes;
   }
   return bytes;
 }
@@ -46,7 +41,7 @@ void Channel::Reap(const Request* keep) {
   Request* before = nullptr;
   for (Request* request = oldest_; request != nullptr && request != keep;) {
     Request* next = request->caller_next;
-    if (request->done.load(std::memory_order_acquire) == Done::kNot) {
+    if (!IsDone(*request)) {
       before = request;
     } else {
       (before != nullptr ? before->caller_next : oldest_) = next;

@@ -13,6 +13,7 @@
 #include "engine/datapath/assembler.h"
 #include "engine/datapath/counters.h"
 #include "engine/datapath/request.h"
+#include "engine/datapath/request_uses.h"
 
 namespace groupcast {
 
@@ -48,10 +49,6 @@ inline void CompleteRequest(Request* request, Counters* counters) {
   if (request->failed > 0 && request->nobody_waits.load(std::memory_order_relaxed)) {
     counters->Add(Counter::kLateErrors, request->failed);
   }
-  if (request->line_holds != nullptr) {
-    // Publishes that the lines were read.
-    request->line_holds->fetch_sub(1, std::memory_order_release);
-  }
   if (request->failed > 0 && request->error_counts != nullptr) {
     for (uint16_t i = 0; i < request->nb_recipients; i++) {
       if (request->errors[i] == 0) continue;
@@ -62,12 +59,10 @@ inline void CompleteRequest(Request* request, Counters* counters) {
   if (progress != nullptr && request->failed > 0) {
     progress->failed.fetch_add(request->failed, std::memory_order_relaxed);
   }
-  // Publishes errors and counts to the caller that waits for `done`.
-  request->done.store(request->failed > 0 ? Done::kSomeFailed : Done::kAllAccepted,
-                      std::memory_order_release);
   request->complete = true;
+  const uint32_t some_failed = request->failed > 0 ? RequestUses::kSomeFailed : 0;
   // Without a view its share, too.
-  EndReading(request, request->viewed ? 1 : 2);
+  EndReading(request, request->viewed ? 1 : 2, RequestUses::kDone + some_failed);
   // Last: its owner may be gone from here on.
   if (progress != nullptr) progress->requests_left.fetch_sub(1, std::memory_order_release);
 }

@@ -42,7 +42,6 @@ bool PortTurns::Serve(Assembler* assembler) {
       RequestQueue* queue = first_;
       Request* request = queue->first;
       const uint16_t before = request->assembled;
-      if (before == 0) PrefetchHolds(*request);
       PacketSpace space = port_.Free();
       const uint16_t turn = queue->next_turn == nullptr ? Port::kBurst : kTurn;
       assembler->Fill(request, port_.plan(), port_.Mtu(), std::min(port_.Room(), turn), &space);

@@ -9,7 +9,6 @@
 #include <atomic>
 #include <cstdint>
 
-#include "engine/datapath/arena.h"
 #include "engine/datapath/header_line.h"
 #include "engine/datapath/prefetch.h"
 #include "engine/datapath/shared_payload.h"
@@ -41,12 +40,6 @@ struct SendProgress {
 
 struct Request;
 
-enum class Done : uint32_t {
-  kNot,
-  kAllAccepted,
-  kSomeFailed,  // as `errors` say
-};
-
 // What a caller says of recipients of one groupcast that leave by one TX queue.
 struct alignas(64) PostedRequest {
   // caller: wo until posted; then lcore, caller: ro
@@ -57,8 +50,11 @@ struct alignas(64) PostedRequest {
   Sharing sharing;
   // Most of the IPv4 time to live or the IPv6 hop limit, whatever the lines say; 0: as they say.
   uint8_t hop_limit;
-  bool adopted;          // `view` is a received mbuf, whose data the payload is
-  bool alike;            // all lines are known to leave alike (LeaveAlike())
+  bool adopted;  // `view` is a received mbuf, whose data the payload is
+  bool alike;    // all lines are known to leave alike (LeaveAlike())
+  // The caller keeps lines and payload until it is done, and has no holds for them, unless it
+  // leaves before (LeaveRequest()).
+  bool caller_keeps;
   uint16_t prepend_len;  // bytes, of everybody, unless `privates` says otherwise
   uint16_t append_len;
   uint32_t payload_len;
@@ -105,16 +101,11 @@ struct Request : PostedRequest {
   // The view's reference count; outlives the view's own mbufs.
   rte_mbuf_ext_shared_info shared_info;
 
-  // Both, with atomics.
-  // lcore: stores with release when every recipient is accepted or failed; caller: acquire
-  alignas(64) std::atomic<Done> done;
+  // Both, with atomics, and once its caller is gone whoever frees the view.
+  // RequestUses
+  alignas(64) std::atomic<uint32_t> uses;
   // caller: w, also after posting; lcore: r. Nobody waits: errors are counted, not reported
   std::atomic<bool> nobody_waits;
-  // kHold each: the caller, the lcore until done, the view until its last mbuf is released.
-  // kReader of the payload: the last two. In one word, so that who ends does it at once.
-  std::atomic<uint32_t> uses;
-  static constexpr uint32_t kHold = 1;
-  static constexpr uint32_t kReader = 1 << 16;
 };
 
 // The lcore, which will want what the caller wrote, and a place for its own.
@@ -122,18 +113,8 @@ inline void PrefetchRequest(const Request* request) {
   const auto* line = reinterpret_cast<const uint8_t*>(request);
   rte_prefetch0(line);
   rte_prefetch0(line + 64);
-  // Most often the sums and the first private bytes.
-  rte_prefetch0(line + sizeof(Request));
-  rte_prefetch0(line + sizeof(Request) + 64);
-  rte_prefetch0(line + sizeof(Request) + 128);
   PrefetchToWrite(&request->next);
-  PrefetchToWrite(&request->done);
-}
-
-// What the end of the request writes, which the caller had last.
-inline void PrefetchHolds(const Request& request) {
-  if (request.line_holds != nullptr) PrefetchToWrite(request.line_holds);
-  if (request.payload_holds != nullptr) PrefetchToWrite(request.payload_holds);
+  PrefetchToWrite(&request->uses);
 }
 
 // The lcore, before anything else.
@@ -142,6 +123,10 @@ inline void StartRequest(Request* request) {
   request->view = nullptr;
   request->assembled = request->finished = request->failed = 0;
   request->viewed = request->complete = false;
+  if (request->sums == nullptr) return;
+  // And the first private bytes.
+  const auto* sums = reinterpret_cast<const uint8_t*>(request->sums);
+  for (size_t line = 0; line < 3; line++) rte_prefetch0(sums + 64 * line);
 }
 
 inline PrivatePart PartOf(const Request& request, uint16_t recipient) {
@@ -149,35 +134,6 @@ inline PrivatePart PartOf(const Request& request, uint16_t recipient) {
   const uint32_t len = uint32_t{request.prepend_len} + request.append_len;
   if (len == 0) return {};
   return {recipient * len, request.prepend_len, request.append_len, request.sums[recipient]};
-}
-
-// For who waits, once it is done.
-inline bool AllAccepted(const Request& request) {
-  return request.done.load(std::memory_order_relaxed) == Done::kAllAccepted;
-}
-
-// Gives back the caller's hold; with the last one, the request's place in its arena.
-inline void ReleaseRequest(Request* request) {
-  // Whoever has the last one needs no other's word.
-  if (request->uses.load(std::memory_order_acquire) == Request::kHold ||
-      request->uses.fetch_sub(Request::kHold, std::memory_order_acq_rel) == Request::kHold) {
-    Arena::Release(request);
-  }
-}
-
-// So many holds of readers less; with the last one the payload is given back, or the request's
-// place, too.
-inline void EndReading(Request* request, uint32_t readers) {
-  // The request may be gone as soon as others can have the last hold.
-  std::atomic<uint32_t>* payload_holds = request->payload_holds;
-  std::atomic<uint32_t>* requests_reading = request->requests_reading;
-  const uint32_t own = readers * (Request::kHold + Request::kReader);
-  const uint32_t left = request->uses.fetch_sub(own, std::memory_order_acq_rel) - own;
-  if (left == 0) Arena::Release(request);
-  if (left >= Request::kReader) return;
-  // Both publish that nobody reads the payload for this request any more.
-  if (payload_holds != nullptr) payload_holds->fetch_sub(1, std::memory_order_release);
-  if (requests_reading != nullptr) requests_reading->fetch_sub(1, std::memory_order_release);
 }
 
 }  // namespace groupcast

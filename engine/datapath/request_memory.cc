@@ -6,6 +6,7 @@
 #include <new>
 
 #include "engine/datapath/packet_head.h"
+#include "engine/datapath/request_uses.h"
 
 namespace groupcast {
 namespace {
@@ -27,7 +28,6 @@ Request* AllocateRequest(Arena* arena, const RequestShape& shape, bool caller_wa
   // What the lcore sets is left as it is.
   auto* request = new (at) Request;
   static_cast<PostedRequest&>(*request) = {};
-  request->done.store(Done::kNot, std::memory_order_relaxed);
   const size_t n = shape.nb_recipients;
   request->nb_recipients = shape.nb_recipients;
   at += kRequestLen;
@@ -47,10 +47,8 @@ Request* AllocateRequest(Arena* arena, const RequestShape& shape, bool caller_wa
   }
   request->errors = at;
   std::memset(request->errors, 0, n);
-  const uint32_t callers = caller_waits ? Request::kHold : 0;
-  // The lcore's, and the view's, which the lcore gives back, too, if it makes none.
-  constexpr uint32_t kReaders = 2 * (Request::kHold + Request::kReader);
-  request->uses.store(callers + kReaders, std::memory_order_relaxed);
+  const uint32_t caller = caller_waits ? RequestUses::kHold : 0;
+  request->uses.store(caller + RequestUses::kLcore, std::memory_order_relaxed);
   return request;
 }
 

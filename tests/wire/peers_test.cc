@@ -24,6 +24,7 @@
 #include "engine/datapath/cache_line.h"
 #include "engine/datapath/hand_over.h"
 #include "engine/datapath/request_memory.h"
+#include "engine/datapath/request_uses.h"
 #include "tests/wire/wire.h"
 
 namespace groupcast {

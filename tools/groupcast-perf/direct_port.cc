@@ -15,6 +15,7 @@
 #include "engine/control/config.h"
 #include "engine/control/eal.h"
 #include "engine/datapath/request_memory.h"
+#include "engine/datapath/request_uses.h"
 #include "tools/groupcast-perf/groupcast_source.h"
 
 namespace groupcast::perf {

@@ -8,6 +8,7 @@
 #include "bench/peers/strategies/patience.h"
 #include "engine/datapath/assembler.h"
 #include "engine/datapath/port.h"
+#include "engine/datapath/request_uses.h"
 
 namespace groupcast {
 
@@ -33,7 +34,7 @@ class PacketLoop : public RequestLoop {
 
   void Send(Request* request) override {
     Patience patience;
-    while (request->done.load(std::memory_order_relaxed) == Done::kNot) {
+    while (!IsDone(*request)) {
       const uint16_t before = request->assembled;
       if (before < request->nb_recipients && port_.Room() > 0) Fill(request);
       if (port_.SendBurst() > 0 || request->assembled > before) {
