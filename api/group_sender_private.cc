@@ -43,7 +43,7 @@ bool GroupSender::Ask(Run* run, PrivateBytes* bytes) {
     *bytes = {};
     options_.private_bytes(RecipientOf(*run->chunk, run->from), bytes);
     // Most often room for everyone.
-    const bool bases = HasBase(bytes->prepend) & HasBase(bytes->append);
+    const bool bases = HasBase(bytes->prepend) && HasBase(bytes->append);
     if (likely(bases && bytes->prepend.iov_len <= run->private_room &&
                bytes->append.iov_len <= run->private_room - bytes->prepend.iov_len)) {
       return true;

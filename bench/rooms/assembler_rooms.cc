@@ -10,6 +10,19 @@ namespace {
 
 constexpr uint16_t kBurst = Port::kBurst;
 
+rte_mbuf** TakeBurst(rte_mempool* pool, rte_mbuf** mbufs) {
+  if (rte_mempool_get_bulk(pool, reinterpret_cast<void**>(mbufs), kBurst) != 0) Die("no mbufs");
+  return mbufs;
+}
+
+void SetFloor(uint16_t segments, uint64_t flags, rte_mbuf* mbuf) {
+  mbuf->data_off = RTE_PKTMBUF_HEADROOM;
+  mbuf->ol_flags = flags;
+  mbuf->data_len = 54;
+  mbuf->pkt_len = 54;
+  mbuf->nb_segs = segments;
+}
+
 // What even the shortest way cannot do without on this driver: heads are taken, chained to a shared
 // tail (or not) and freed.
 void AddFloor(BenchLcore* lcore, bool chained, std::vector<Room>* rooms) {
@@ -20,15 +33,9 @@ void AddFloor(BenchLcore* lcore, bool chained, std::vector<Room>* rooms) {
   auto round = [=] {
     for (uint16_t sent = 0; sent < kPackets; sent += kBurst) {
       rte_mbuf* heads[kBurst];
-      if (rte_mempool_get_bulk(heads_pool, reinterpret_cast<void**>(heads), kBurst) != 0) {
-        Die("no mbufs");
-      }
+      TakeBurst(heads_pool, heads);
       for (rte_mbuf* head : heads) {
-        head->data_off = RTE_PKTMBUF_HEADROOM;
-        head->ol_flags = 0;
-        head->data_len = 54;
-        head->pkt_len = 54;
-        head->nb_segs = chained ? 2 : 1;
+        SetFloor(chained ? 2 : 1, 0, head);
         if (chained) head->next = tail.get();
       }
       if (chained) rte_mbuf_refcnt_update(tail.get(), kBurst);
@@ -37,6 +44,40 @@ void AddFloor(BenchLcore* lcore, bool chained, std::vector<Room>* rooms) {
   };
   rooms->push_back(
       {chained ? "floor/two_segments" : "floor/one_segment", "packet", kPackets, round});
+}
+
+// The same with bytes of its own behind the shared ones: what is shared can't be one mbuf then,
+// whose `next` would be everybody's, but each packet has an mbuf attached to it.
+void AddAppendFloor(BenchLcore* lcore, std::vector<Room>* rooms) {
+  constexpr uint16_t kPackets = kMaxGroupRecipients;
+  struct Shared {
+    alignas(64) uint8_t bytes[64] = {};
+    rte_mbuf_ext_shared_info info{};
+  };
+  auto shared = std::make_shared<Shared>();
+  shared->info.free_cb = [](void*, void*) {};
+  rte_mbuf_ext_refcnt_set(&shared->info, 1);
+  const LcorePools pools = lcore->pools();
+  auto round = [=] {
+    for (uint16_t sent = 0; sent < kPackets; sent += kBurst) {
+      rte_mbuf *heads[kBurst], *middles[kBurst], *tails[kBurst];
+      TakeBurst(pools.heads, heads);
+      TakeBurst(pools.views, middles);
+      TakeBurst(pools.heads, tails);
+      for (uint16_t i = 0; i < kBurst; i++) {
+        SetFloor(3, 0, heads[i]);
+        SetFloor(1, RTE_MBUF_F_EXTERNAL, middles[i]);
+        SetFloor(1, 0, tails[i]);
+        middles[i]->buf_addr = shared->bytes;
+        middles[i]->shinfo = &shared->info;
+        heads[i]->next = middles[i];
+        middles[i]->next = tails[i];
+      }
+      rte_mbuf_ext_refcnt_update(&shared->info, kBurst);
+      for (rte_mbuf* head : heads) rte_pktmbuf_free(head);
+    }
+  };
+  rooms->push_back({"floor/three_segments", "packet", kPackets, round});
 }
 
 void AddAssembler(BenchLcore* lcore, const char* name, const RequestSource::Shape& shape,
@@ -63,6 +104,7 @@ void AddAssembler(BenchLcore* lcore, const char* name, const RequestSource::Shap
 void AddAssemblerRooms(BenchLcore* lcore, std::vector<Room>* rooms) {
   AddFloor(lcore, /*chained=*/false, rooms);
   AddFloor(lcore, /*chained=*/true, rooms);
+  AddAppendFloor(lcore, rooms);
   AddAssembler(lcore, "chain", {}, rooms);
   AddAssembler(lcore, "chain_prepend12", {.prepend_len = 12}, rooms);
   AddAssembler(lcore, "chain_append16", {.append_len = 16}, rooms);

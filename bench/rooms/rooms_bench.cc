@@ -17,11 +17,15 @@
 
 // bench/instructions names both: callgrind collects in CountRounds(), without Settle(), and dumps
 // when it returns.
-extern "C" [[gnu::noinline, gnu::noclone]] void Settle(const groupcast::Room* room) {
+#ifdef __clang__
+#define ROOM_KEPT [[gnu::noinline]]
+#else
+#define ROOM_KEPT [[gnu::noinline, gnu::noclone]]
+#endif
+extern "C" ROOM_KEPT void Settle(const groupcast::Room* room) {
   if (room->settle) room->settle();
 }
-extern "C" [[gnu::noinline, gnu::noclone]] void CountRounds(const groupcast::Room* room,
-                                                            unsigned rounds) {
+extern "C" ROOM_KEPT void CountRounds(const groupcast::Room* room, unsigned rounds) {
   for (unsigned i = 0; i < rounds; i++) {
     room->round();
     Settle(room);

@@ -7,17 +7,15 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "engine/datapath/copybreak.h"
 #include "engine/datapath/hand_over.h"
 #include "engine/datapath/request_uses.h"
 
 namespace groupcast {
 namespace {
 
-constexpr uint16_t kMostHeaders = kEthernetHeader + kVlanTag + kIpv6Headers;
 // Private bytes that are asked for before they are needed: of some packets.
 constexpr size_t kPrivateAhead = 256;
-// What a head has room for behind them.
-constexpr int32_t kMostPrivate = kHeadRoom - kMostHeaders;
 
 // Where the frame of a head begins: its pool's mbufs have no private area, and nobody attaches them
 // to other memory.
@@ -119,7 +117,7 @@ void ViewReleased(void*, void* opaque) {
 
 Assembler::Form Assembler::FormOf(const Request& request, const TxPlan& plan) const {
   if (!plan.chains || request.payload_len == 0 || request.sharing == Sharing::kCopy) return {};
-  if (request.sharing == Sharing::kAuto && request.payload_len <= plan.copybreak) return {};
+  if (request.sharing == Sharing::kAuto && CheaperCopied(request, plan)) return {};
   const uint32_t pieces =
       SharedPayload::Pieces(request.segments, request.nb_segments, plan.segment_bytes);
   const uint32_t most =

@@ -61,29 +61,30 @@ struct alignas(64) PostedRequest {
   const PayloadSegment* segments;
   const HeaderLine* lines;
   const uint16_t* sums;          // as PrivatePart::sum, by recipient, if they have private bytes
-  const PrivatePart* privates;   // by recipient, if they are not all of one length; or null
   const uint8_t* private_bytes;  // of one recipient behind the other's
-  uint8_t* errors;            // errno per recipient; lcore: wo until done; caller: ro from then on
-  ErrorCounts* error_counts;  // where failures are counted that nobody waits for; or null
   std::atomic<uint32_t>* payload_holds;  // of the segments' memory, one is this request's; or null
+
+  // On the second line.
+  PayloadSegment own_segment;         // a payload in one block
   std::atomic<uint32_t>* line_holds;  // of the lines' memory, one is this request's until done; or
                                       // null: they lie behind the request
   SendProgress* progress;             // of an asynchronous send, until done; or null
   // Of an asynchronous send that waits for that, until nobody reads the payload; or null.
   std::atomic<uint32_t>* requests_reading;
-  PayloadSegment own_segment;  // a payload in one block
+  const PrivatePart* privates;  // by recipient, if they are not all of one length; or null
+  ErrorCounts* error_counts;    // where failures are counted that nobody waits for; or null
 
-  // caller only
+  // On the third line.
+  uint8_t* errors;  // errno per recipient; lcore: wo until done; caller: ro from then on
+  // Callers only.
   HeaderLine* own_lines;       // to write `lines`, if they lie here
   uint16_t* own_sums;          // to write `sums`
   PrivatePart* own_privates;   // to write `privates`
   uint8_t* own_private_bytes;  // to write `private_bytes`
   uint32_t* indices;           // place of each recipient in the call
-  uint64_t socket_cookie;
-  uint64_t bytes;        // of all datagrams, with their headers
-  uint64_t call;         // number of the call that posted it
-  Request* caller_next;  // its outstanding requests
+  Request* caller_next;        // its outstanding requests
 };
+static_assert(sizeof(PostedRequest) == 3 * 64);
 
 // Everything that crosses from a caller's thread to an engine lcore. Lives in its channel's arena,
 // with its arrays behind it.
@@ -101,12 +102,17 @@ struct Request : PostedRequest {
   // The view's reference count; outlives the view's own mbufs.
   rte_mbuf_ext_shared_info shared_info;
 
-  // Both, with atomics, and once its caller is gone whoever frees the view.
-  // RequestUses
-  alignas(64) std::atomic<uint32_t> uses;
+  // Both, with atomics.
+  alignas(64) std::atomic<uint32_t> uses;  // RequestUses
   // caller: w, also after posting; lcore: r. Nobody waits: errors are counted, not reported
   std::atomic<bool> nobody_waits;
+
+  // Callers only.
+  uint64_t socket_cookie;
+  uint64_t bytes;  // of all datagrams, with their headers
+  uint64_t call;   // number of the call that posted it
 };
+static_assert(sizeof(Request) == 5 * 64);
 
 // The lcore, which will want what the caller wrote, and a place for its own.
 inline void PrefetchRequest(const Request* request) {

@@ -47,6 +47,8 @@ Request* AllocateRequest(Arena* arena, const RequestShape& shape, bool caller_wa
   }
   request->errors = at;
   std::memset(request->errors, 0, n);
+  request->nobody_waits.store(false, std::memory_order_relaxed);
+  request->socket_cookie = request->bytes = request->call = 0;
   const uint32_t caller = caller_waits ? RequestUses::kHold : 0;
   request->uses.store(caller + RequestUses::kLcore, std::memory_order_relaxed);
   return request;
