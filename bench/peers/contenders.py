@@ -38,6 +38,7 @@ class Load:
     payload: int
     prepend: int
     seconds: float
+    latency: bool = False  # of ours
 
     def datagram(self):
         return self.payload + self.prepend
@@ -135,7 +136,7 @@ class Wire:
                    '--recipients', str(load.recipients), *_lengths(load),
                    '--tx-ip', f'10.99.0.1,{FIRST_RECIPIENT}', '--tx-udp', f'0,{UDP_PORT}',
                    '--mtu', str(max(1500, load.datagram() + IP_UDP)),
-                   '--seconds', str(load.seconds)]
+                   '--seconds', str(load.seconds), *(['--latency'] if load.latency else [])]
         return self._measure(command, load, folder)
 
     def _run_testpmd(self, contender, load, socket_path):

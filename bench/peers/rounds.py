@@ -31,8 +31,10 @@ def main():
     for name in ('--rounds', '--recipients', '--payload', '--prepend', '--send-cpu', '--other-cpu'):
         parser.add_argument(name, required=True, type=int)
     parser.add_argument('--seconds', required=True, type=float)
+    parser.add_argument('--latency', action='store_true')
     options = parser.parse_args()
-    load = Load(options.recipients, options.payload, options.prepend, options.seconds)
+    load = Load(options.recipients, options.payload, options.prepend, options.seconds,
+                options.latency)
     wire = Wire(options.wire, options.build, options.send_cpu, options.other_cpu)
     ours, peers = contenders(options.wire, options.modes.split(','), options.peers.split(','))
     missing, failed, pair = set(), set(), 0

@@ -43,8 +43,9 @@ class Ratio:
     ours: str
     peer: str
     pairs: int
-    speed: Spread  # packets per second
-    cpu: Spread    # packets per second of CPU time of the process
+    speed: Spread    # packets per second
+    cpu: Spread      # packets per second of CPU time of the process
+    latency: Spread  # from our call to its first packet at the port, by what a packet costs the peer
 
 
 def _results(records, **wanted):
@@ -110,15 +111,19 @@ def ratios(records):
                     'packets_per_second' in record.get('result', {})]
         for peer in (record for record in together if not record['ours']):
             for own in (record for record in together if record['ours']):
-                speeds, cpus = made.setdefault((wire, own['name'], peer['name']), ([], []))
+                speeds, cpus, latencies = made.setdefault((wire, own['name'], peer['name']),
+                                                          ([], [], []))
                 speeds.append(own['result']['packets_per_second'] /
                               peer['result']['packets_per_second'])
                 if own['result'].get('cpu_ns_per_packet') and \
                         peer['result'].get('cpu_ns_per_packet'):
                     cpus.append(peer['result']['cpu_ns_per_packet'] /
                                 own['result']['cpu_ns_per_packet'])
-    return [Ratio(*key, len(speeds), Spread.of(speeds), Spread.of(cpus))
-            for key, (speeds, cpus) in made.items()]
+                if 'latency_ns' in own['result']:
+                    latencies.append(own['result']['latency_ns']['first']['p50'] /
+                                     peer['result']['ns_per_packet'])
+    return [Ratio(*key, len(speeds), *map(Spread.of, values))
+            for key, values in made.items() for speeds in values[:1]]
 
 
 def number(value):
@@ -150,7 +155,8 @@ def _table(lines):
 
 
 ROW_TITLES = ('', 'packets/s (from to)', 'ns/packet', 'CPU ns', 'busy ns', '')
-RATIO_TITLES = ('', 'packets/s, ratio (from to)', 'per CPU second, ratio (from to)', '')
+RATIO_TITLES = ('', 'packets/s, ratio (from to)', 'per CPU second, ratio (from to)',
+                'call to packet / packet (from to)')
 
 
 def row_cells(row):
@@ -161,7 +167,7 @@ def row_cells(row):
 
 def ratio_cells(ratio):
     return (f'{ratio.ours} / {ratio.peer}', spread_text(ratio.speed, plain),
-            spread_text(ratio.cpu, plain), '')
+            spread_text(ratio.cpu, plain), spread_text(ratio.latency, plain))
 
 
 def text(records):

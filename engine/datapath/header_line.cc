@@ -27,14 +27,21 @@ uint16_t SumBytes(const void* bytes, size_t len) {
     sum += word;
     sum += sum < word ? 1 : 0;  // the carry goes round
   };
-  uint64_t words[4];
-  for (; len >= sizeof(words); len -= sizeof(words), at += sizeof(words)) {
-    std::memcpy(words, at, sizeof(words));
-    for (const uint64_t word : words) add(word);
+  // Halves of words have room for the carries of all that a datagram may hold.
+  using Words = uint64_t __attribute__((vector_size(16)));
+  Words block[4], low{}, high{};
+  for (; len >= sizeof(block); len -= sizeof(block), at += sizeof(block)) {
+    std::memcpy(block, at, sizeof(block));
+    for (const Words& words : block) {
+      low += words & Words{UINT32_MAX, UINT32_MAX};
+      high += words >> 32;
+    }
   }
+  sum = low[0] + low[1] + high[0] + high[1];
   for (; len >= sizeof(uint64_t); len -= sizeof(uint64_t), at += sizeof(uint64_t)) {
-    std::memcpy(words, at, sizeof(uint64_t));
-    add(words[0]);
+    uint64_t word;
+    std::memcpy(&word, at, sizeof(word));
+    add(word);
   }
   uint64_t rest = 0;
   if (len > 0) std::memcpy(&rest, at, len);
