@@ -10,8 +10,7 @@ namespace {
 std::string Payloads(const TxPlan& plan) {
   if (!plan.chains) return "payloads are copied to each packet: the driver takes no chains";
   if (plan.copybreak == 0) return "payloads are chained";
-  return absl::StrCat("payloads above ", plan.copybreak,
-                      " bytes are chained, smaller ones copied, as are larger ones for few");
+  return absl::StrCat("payloads above ", plan.copybreak, " bytes are chained, smaller ones copied");
 }
 
 std::string Checksums(const TxPlan& plan) {

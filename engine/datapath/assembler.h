@@ -38,8 +38,8 @@ struct TxPlan {
   bool chains = false;                  // else every packet is one mbuf
   uint16_t max_segments = 3;            // of a packet
   uint16_t segment_bytes = UINT16_MAX;  // of one mbuf on the payload
-  // Bytes; shared payloads up to this are copied, and larger ones where packets without a copy
-  // would cost more: few recipients, or bytes appended. 0: none.
+  // Bytes; shared payloads up to this are copied, and larger ones to many that have bytes appended,
+  // if all of it fits a head. 0: none.
   uint16_t copybreak = 0;
   uint64_t offloads = 0;  // RTE_MBUF_F_TX_IP_CKSUM, RTE_MBUF_F_TX_UDP_CKSUM
   uint16_t vlan = 0;      // 802.1Q TCI that the device inserts; 0: none

@@ -12,8 +12,8 @@ namespace groupcast {
 // Bytes of private parts that a head has room for behind the longest headers.
 inline constexpr int32_t kMostPrivate = kHeadRoom - kEthernetHeader - kVlanTag - kIpv6Headers;
 
-// Whether packets with a copy of the payload cost less than packets with an mbuf on it: that mbuf
-// itself, a share of it for each packet, and a third mbuf for what is appended.
+// Whether packets with a copy of the payload cost less than packets with an mbuf on it, and with a
+// third one for what is appended.
 bool CheaperCopied(const Request& request, const TxPlan& plan);
 
 }  // namespace groupcast

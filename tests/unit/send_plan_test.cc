@@ -21,25 +21,21 @@ TEST(SendPlanTest, SaysWhatBecomesOfAPayload) {
   constexpr uint64_t kIp = RTE_MBUF_F_TX_IP_CKSUM, kUdp = RTE_MBUF_F_TX_UDP_CKSUM;
   const Row rows[] = {
       {true, 256, 0, Completion::kEager, true,
-       "payloads above 256 bytes are chained, smaller ones copied, as are larger ones for few; "
-       "checksums in software; "
+       "payloads above 256 bytes are chained, smaller ones copied; checksums in software; "
        "application memory: handed back when the driver has taken the packets"},
       {true, 0, kIp | kUdp, Completion::kTold, true,
        "payloads are chained; checksums by the device; "
        "application memory: handed back when the device has read it"},
       {true, 100, kIp, Completion::kConsumer, true,
-       "payloads above 100 bytes are chained, smaller ones copied, as are larger ones for few; "
-       "IPv4 checksums by the device, "
+       "payloads above 100 bytes are chained, smaller ones copied; IPv4 checksums by the device, "
        "UDP checksums in software; "
        "application memory: handed back when the last packet's consumer frees it"},
       {true, 100, kUdp, Completion::kSilent, true,
-       "payloads above 100 bytes are chained, smaller ones copied, as are larger ones for few; UDP "
-       "checksums by the device, "
+       "payloads above 100 bytes are chained, smaller ones copied; UDP checksums by the device, "
        "IPv4 checksums in software; "
        "application memory: copied: the driver does not tell when it was read"},
       {true, 256, 0, Completion::kSilent, false,
-       "payloads above 256 bytes are chained, smaller ones copied, as are larger ones for few; "
-       "checksums in software; "
+       "payloads above 256 bytes are chained, smaller ones copied; checksums in software; "
        "application memory: copied: the device reads DPDK's memory only"},
       {true, 0, 0, Completion::kEager, false,
        "payloads are chained; checksums in software; "
