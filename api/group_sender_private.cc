@@ -15,7 +15,9 @@
 namespace groupcast {
 namespace {
 
-// Members per request: the lcore sends some while the others are asked.
+// Members per request: the lcore sends some while the others are asked. It does not wait as long
+// for the first ones.
+constexpr uint16_t kMembersFirst = 64;
 constexpr uint16_t kMembersAtOnce = 128;
 
 size_t LenOf(const PrivateBytes& bytes) { return bytes.prepend.iov_len + bytes.append.iov_len; }
@@ -64,7 +66,8 @@ void GroupSender::PostWithPrivate(const EngineUse& use, Run run) {
   PrivateBytes bytes;
   for (bool asked = Ask(&run, &bytes); asked;) {
     Run some = run;
-    some.to = std::min<uint16_t>(run.to, run.from + kMembersAtOnce);
+    const uint16_t at_once = by_lines_ == 0 ? kMembersFirst : kMembersAtOnce;
+    some.to = std::min<uint16_t>(run.to, run.from + at_once);
     // Enough if the others have as many.
     const size_t len = LenOf(bytes);
     const size_t room_len = std::max(len, std::min(len * some.members(), most_len));
