@@ -20,7 +20,8 @@ namespace groupcast {
 inline uint16_t CopyAndSum(uint8_t* to, const void* from, size_t len) {
   if (len < sizeof(uint64_t) || len > kPrivateSlack) {
     std::memcpy(to, from, len);
-    return SumBytes(to, len);
+    // Not of the copy, which is still on its way to a line that another core had last.
+    return SumBytes(from, len);
   }
   // In two words, of which the second has what the first has not.
   uint64_t first, last;
@@ -79,9 +80,13 @@ class PrivateParts {
       BeMixed();
       parts_[n_] = part;
     }
-    PrefetchToWrite(bytes_ + len_ + kAhead);
     n_++;
-    len_ += uint32_t{part.prepend_len} + part.append_len;
+    const uint32_t own_len = uint32_t{part.prepend_len} + part.append_len;
+    PrefetchToWrite(bytes_ + len_ + kAhead);
+    for (uint32_t at = 64; unlikely(at < own_len); at += 64) {
+      PrefetchToWrite(bytes_ + len_ + kAhead + at);
+    }
+    len_ += own_len;
   }
 
   void Finish(Request* request) const {

@@ -16,6 +16,7 @@ namespace {
 
 // Private bytes that are asked for before they are needed: of some packets.
 constexpr size_t kPrivateAhead = 256;
+constexpr size_t kLongPrivatesAhead = 8;  // packets, each with more than a line
 
 // Where the frame of a head begins: its pool's mbufs have no private area, and nobody attaches them
 // to other memory.
@@ -52,7 +53,7 @@ inline MbufForm MbufFormOf(uint16_t data_len, uint32_t behind, uint32_t pieces,
 // Heads for recipients that leave alike and have private parts of one length. What follows the
 // prepended bytes is chained behind them, or copied into them. No store to a packet can be
 // taken to change what the loop needs: it is in variables of its own.
-template <bool kChain, bool kIpv6>
+template <bool kChain, bool kIpv6, bool kLongPrivate>
 void MakeHeads(const Request& request, const HeadForm& head_form, const MbufForm& mbuf_form,
                uint16_t first, uint16_t n, uint16_t* next_ip_id, rte_mbuf** mbufs) {
   HeadForm form = head_form;
@@ -72,8 +73,12 @@ void MakeHeads(const Request& request, const HeadForm& head_form, const MbufForm
     PrivateBytesOf bytes{nullptr, 0};
     if (private_len > 0) {
       bytes = {private_bytes, sums[i]};
+      if constexpr (kLongPrivate) {
+        const uint8_t* ahead = private_bytes + kLongPrivatesAhead * private_len;
+        for (size_t at = 0; at < private_len; at += 64) rte_prefetch0(ahead + at);
+      }
       private_bytes += private_len;
-      rte_prefetch0(private_bytes + kPrivateAhead);
+      if constexpr (!kLongPrivate) rte_prefetch0(private_bytes + kPrivateAhead);
     }
     rte_mbuf* head = mbufs[i];
     uint8_t* frame = FrameOf(head);
@@ -223,9 +228,14 @@ bool Assembler::BuildAlike(const Request& request, const TxPlan& plan, const For
   const MbufForm mbuf_form =
       form.chain ? MbufFormOf(head_form.len, behind, append_len > 0 ? 2 : form.pieces, plan)
                  : MbufFormOf(static_cast<uint16_t>(head_form.len + behind), 0, 0, plan);
-  const auto make_heads = form.chain ? ipv6 ? MakeHeads<true, true> : MakeHeads<true, false>
-                          : ipv6 ? MakeHeads<false, true>
-                                     : MakeHeads<false, false>;
+  using Make = decltype(&MakeHeads<true, true, true>);
+  // By chain, IPv6, and more than a line of private bytes.
+  constexpr Make kMake[2][2][2] = {{{MakeHeads<false, false, false>, MakeHeads<false, false, true>},
+                                    {MakeHeads<false, true, false>, MakeHeads<false, true, true>}},
+                                   {{MakeHeads<true, false, false>, MakeHeads<true, false, true>},
+                                    {MakeHeads<true, true, false>, MakeHeads<true, true, true>}}};
+  const bool long_private = uint32_t{request.prepend_len} + append_len > 64;
+  const Make make_heads = kMake[form.chain][ipv6][long_private];
   make_heads(request, head_form, mbuf_form, first, n, &ip_id_, mbufs);
   if (unlikely(plan.offloads != 0)) {
     for (uint16_t i = 0; i < n; i++) OffloadChecksums(plan.offloads, ipv6, ethernet.len, mbufs[i]);
