@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <memory>
 
 #include "api/caller_buffer.h"
 #include "api/line_member.h"
@@ -161,6 +162,16 @@ CallRequests::Room GroupSender::Allocate(const EngineUse& use, const Run& run, s
 // False: no room. The request is back then, its memory as it was until another one is allocated.
 bool GroupSender::Post(const EngineUse& use, const Run& run, const CallRequests::Room& room) {
   Request* request = room.request;
+  // While memory may run out.
+  std::unique_ptr<Request, void (*)(Request*)> guard(request, Channel::Discard);
+  if (async_ != nullptr && async_->wants_errors) {
+    // In memory of the send's own: the request's is the thread's to use again.
+    async_->posted.push_back({run.chunk, run.from, std::vector<uint8_t>(run.members())});
+    request->errors = async_->posted.back().errors.data();
+  } else if (async_ == nullptr && !nonblocking_) {
+    posted_.push_back({run.chunk, run.from});
+  }
+  guard.release();
   request->lines = run.chunk->lines.data() + run.from;
   request->alike = run.chunk->alike;
   const bool keeps = request->caller_keeps;
@@ -185,13 +196,6 @@ bool GroupSender::Post(const EngineUse& use, const Run& run, const CallRequests:
     }
     // Who collects it wants to know.
     request->nobody_waits.store(false, std::memory_order_relaxed);
-    if (async_->wants_errors) {
-      // In memory of the send's own: the request's is the thread's to use again.
-      async_->posted.push_back({run.chunk, run.from, std::vector<uint8_t>(run.members())});
-      request->errors = async_->posted.back().errors.data();
-    }
-  } else if (!nonblocking_) {
-    posted_.push_back({run.chunk, run.from});
   }
   if (!requests_->Post(run.chunk->bin.lcore, request, [&](Request* done) { Gather(use, *done); })) {
     if (async_ != nullptr) async_->progress.requests_left.fetch_sub(1, std::memory_order_relaxed);

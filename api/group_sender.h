@@ -40,7 +40,8 @@ class GroupSender {
     const LineChunk* chunk;
     uint16_t from;
     uint16_t to;
-    size_t private_room = 0;  // bytes that all their lines have room for
+    bool all_fit = false;  // with private_room bytes of their own
+    size_t private_room = 0;
     uint16_t members() const { return static_cast<uint16_t>(to - from); }
   };
   // A member that does not go by its line.

@@ -46,7 +46,7 @@ bool GroupSender::Ask(Run* run, PrivateBytes* bytes) {
     options_.private_bytes(RecipientOf(*run->chunk, run->from), bytes);
     // Most often room for everyone.
     const bool bases = HasBase(bytes->prepend) && HasBase(bytes->append);
-    if (likely(bases && bytes->prepend.iov_len <= run->private_room &&
+    if (likely(bases && run->all_fit && bytes->prepend.iov_len <= run->private_room &&
                bytes->append.iov_len <= run->private_room - bytes->prepend.iov_len)) {
       return true;
     }
@@ -59,8 +59,8 @@ bool GroupSender::Ask(Run* run, PrivateBytes* bytes) {
 void GroupSender::PostWithPrivate(const EngineUse& use, Run run) {
   const Bin bin = run.chunk->bin;
   const size_t shared_len = body_.len() + kIpv6Headers;
-  run.private_room =
-      run.chunk->least_mtu > shared_len ? run.chunk->least_mtu - shared_len : size_t{0};
+  run.all_fit = shared_len <= run.chunk->least_mtu;
+  run.private_room = run.all_fit ? run.chunk->least_mtu - shared_len : 0;
   const size_t most_len =
       use.channel()->MostPrivate(bin.port, bin.lcore, {kMembersAtOnce, false, true, 0}) / 2;
   PrivateBytes bytes;

@@ -61,7 +61,6 @@ inline bool LeaveAlike(const HeaderLine& one, const HeaderLine& other) {
          (first == others_first || (IsIpv6(one) && IsIpv6(other)));
 }
 
-// Where it goes to.
 // Whether all lines do.
 inline bool LeaveAlike(const HeaderLine* lines, size_t n) {
   size_t i = 1;

@@ -313,6 +313,30 @@ TEST_F(GroupTest, FailuresNameTheirMembers) {
   EXPECT_EQ(errors.size(), 602U);
 }
 
+// Also those whose private bytes turn out to be none.
+TEST_F(GroupTest, AboveTheMtuGoesByTheKernel) {
+  ASSERT_TRUE(group().Add(Members(0, 3)).ok());
+  const size_t fits = 1472;
+  std::vector<MemberError> errors;
+  SendOptions options;
+  options.errors = &errors;
+  options.private_bytes = [&](const Recipient& member, PrivateBytes* out) {
+    static char bytes[1] = {'p'};
+    if (member.tag() == 2) out->prepend = {bytes, 1};
+  };
+  StartCounting();
+  // The kernel has no route there.
+  EXPECT_EQ(Must(group().Send(Must(Payload::Copy(SpanOf(Bytes(fits + 1, 1)))), options)).sent, 0U);
+  ASSERT_EQ(errors.size(), 3U);
+  for (const MemberError& error : errors) EXPECT_EQ(error.error, ENETUNREACH);
+  EXPECT_EQ(Counted("kernel_mtu"), 3U);
+  errors.clear();
+  EXPECT_EQ(Must(group().Send(Must(Payload::Copy(SpanOf(Bytes(fits, 1)))), options)).sent, 2U);
+  ASSERT_EQ(errors.size(), 1U);
+  EXPECT_EQ(errors[0].member.tag(), 2U);
+  EXPECT_EQ(TakeDatagrams(2).size(), 2U);
+}
+
 TEST_F(GroupTest, LinesFollowTheSocketOnRefreshOnly) {
   ASSERT_TRUE(group().Add(Members(0, 600)).ok());
   const Payload payload = Must(Payload::Copy(SpanOf("hello")));
