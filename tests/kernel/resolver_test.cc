@@ -179,7 +179,9 @@ TEST_F(ResolverTest, NextHopObjectsAreFollowed) {
 
 TEST_F(ResolverTest, LinkDownUpAndItsMtu) {
   StartLan();
-  EXPECT_TRUE(Interface(0).exists && Interface(0).up && Interface(0).carrier);
+  EXPECT_TRUE(Interface(0).exists && Interface(0).up);
+  // The kernel tells of a carrier up to a second late.
+  EXPECT_TRUE(Eventually([&] { return Interface(0).carrier; }));
   EXPECT_EQ(Interface(0).mtu, 1500u);
   ASSERT_TRUE(AwaitUsable(Ask("10.77.0.2")));
   for (int flap = 0; flap < 10; flap++) {
