@@ -26,7 +26,6 @@ class Arena {
   // Bytes not yet free. Owning thread; reclaims first.
   size_t Used();
 
-  static void Hold(void* block) { Header(block)->holds.fetch_add(1, std::memory_order_relaxed); }
   // Publishes all that this thread read or wrote of the block to the allocation that reuses it.
   static void Release(void* block) { Header(block)->holds.fetch_sub(1, std::memory_order_release); }
 

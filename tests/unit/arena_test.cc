@@ -39,7 +39,7 @@ TEST_F(ArenaTest, GivesTheLargestBlockWhenFreeAndThenNothing) {
 
 TEST_F(ArenaTest, AHeldBlockStays) {
   void* block = arena_.Allocate(100);
-  Arena::Hold(block);
+  Arena::Holds(block)->fetch_add(1);
   Arena::Release(block);
   EXPECT_GT(arena_.Used(), 0U);
   Arena::Release(block);
