@@ -72,9 +72,8 @@ struct giobuf6 {
 //   ms), once per resolution. With MSG_DONTWAIT, or O_NONBLOCK on `sd`, it never waits for room.
 // Order: datagrams of one thread to one recipient leave in the order of the calls.
 // Speed: a thread that sends to the same IPv4 recipients at the same places of `buf` again has
-// their
-//   headers ready. It keeps four such lists of at most 65,536 recipients (some 80 bytes each), for
-//   an engine with one port and one lcore; others are looked up each time.
+//   their headers ready. It keeps four such lists of at most 65,536 recipients (some 80 bytes
+//   each), for an engine with one port and one lcore; others are looked up each time.
 // Socket options: read when first used, again when the last reading is 10 ms old, and after
 //   groupcast_refresh(sd). A descriptor that was closed and opened again is noticed at once. What
 //   an unbound socket sends first goes by the kernel, which binds it; so do some options (UDP_CORK,

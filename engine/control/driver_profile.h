@@ -25,7 +25,7 @@ struct DriverProfile {
   uint16_t rx_descriptors = 1024;
   bool rx_queues = false;    // with a receive queue beside each transmit queue
   bool ingress = false;      // what they receive can be relayed
-  uint16_t copybreak = 256;  // bytes; smaller payloads are copied, not chained (Assembler)
+  uint16_t copybreak = 256;  // bytes; smaller payloads are copied, not chained (TxPlan)
   uint16_t min_frame = 14;   // bytes; shorter frames are refused by the driver
   Completion completion = Completion::kConsumer;
   bool reads_any_memory = false;                  // of the process, not of DPDK's own only

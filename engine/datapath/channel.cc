@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 the Groupcast authors
 #include "engine/datapath/channel.h"
+
 #include "engine/datapath/request_uses.h"
 
 namespace groupcast {

@@ -19,7 +19,7 @@ uint32_t SumAddress(const IpAddress& address) {
 
 }  // namespace
 
-// rte_raw_cksum() takes the bytes two at a time: nearly three times the instructions.
+// rte_raw_cksum() takes the bytes two at a time: three times the instructions.
 uint16_t SumBytes(const void* bytes, size_t len) {
   const auto* at = static_cast<const uint8_t*>(bytes);
   uint64_t sum = 0;
