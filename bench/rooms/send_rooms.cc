@@ -15,22 +15,22 @@ namespace {
 // A request's way from a caller to its lcore and back, on one thread: what the two cost where
 // neither waits for the other's cache lines.
 void AddChannel(BenchLcore* lcore, std::vector<Room>* rooms) {
-  constexpr unsigned kRing = 4096;
+  constexpr size_t kRing = 4096;
   constexpr size_t kBytes = 1 << 20;
   struct State {
-    explicit State(rte_ring* ring)
-        : payloads(new CacheLine[LinesFor(kBytes)]),
+    State()
+        : places(kRing),
+          payloads(new CacheLine[LinesFor(kBytes)]),
           requests(new CacheLine[LinesFor(kBytes)]),
-          channel({{ring, &doorbell}},
+          channel({{RequestRing(places), &doorbell}},
                   {{Arena(payloads.get(), kBytes, 0), {Arena(requests.get(), kBytes, 0)}}}) {}
+    std::vector<RequestRing::Place> places;
     CacheLines payloads;
     CacheLines requests;
     Doorbell doorbell;
     Channel channel;
   };
-  rte_ring* ring = rte_ring_create("rooms", kRing, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
-  if (ring == nullptr) Die(DpdkError(rte_errno, "no ring").ToString());
-  auto state = std::make_shared<State>(ring);
+  auto state = std::make_shared<State>();
   auto round = [=] {
     Channel& channel = state->channel;
     Request* request = channel.Allocate(0, 0, {kMaxRecipients, /*own_lines=*/true, false, 0});

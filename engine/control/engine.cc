@@ -259,7 +259,6 @@ RunningEngine::~RunningEngine() {
   bool all_back = true;
   for (Lcore& lcore : lcores_) all_back = lcore.mempools->Full() && all_back;
   for (const auto& channel : channels_) all_back = channel->AllBack() && all_back;
-  for (rte_ring* ring : rings_) rte_ring_free(ring);
   // Mbufs that a consumer still holds point into the channels' memory: then it stays.
   if (!all_back) return;
   for (const rte_memzone* zone : zones_) rte_memzone_free(zone);
@@ -268,7 +267,7 @@ RunningEngine::~RunningEngine() {
 std::unique_ptr<Channel> RunningEngine::MakeChannel(uint32_t number) {
   // Of each port: a full TX ring of one-recipient groupcasts.
   std::vector<size_t> payload_bytes, request_bytes;
-  size_t bytes = 0;
+  size_t bytes = lcores_.size() * kRequestRing * sizeof(RequestRing::Place);
   for (const auto& port : ports_) {
     const size_t descriptors = port->tx_descriptors();
     payload_bytes.push_back(RTE_ALIGN_CEIL(
@@ -299,12 +298,11 @@ std::unique_ptr<Channel> RunningEngine::MakeChannel(uint32_t number) {
     for (size_t i = 0; i < lcores_.size(); i++) port.requests.push_back(arena(request_bytes[p]));
   }
   std::vector<Channel::Lane> lanes;
-  for (size_t i = 0; i < lcores_.size(); i++) {
-    rte_ring* ring = rte_ring_create(absl::StrCat(name, "_", i).c_str(), kRequestRing,
-                                     SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
-    if (ring == nullptr) return nullptr;
-    rings_.push_back(ring);
-    lanes.push_back({ring, lcores_[i].loop->doorbell()});
+  for (const Lcore& lcore : lcores_) {
+    auto* places =
+        new (static_cast<uint8_t*>(zone->addr) + offset) RequestRing::Place[kRequestRing]{};
+    offset += kRequestRing * sizeof(RequestRing::Place);
+    lanes.push_back({RequestRing({places, kRequestRing}), lcore.loop->doorbell()});
   }
   return std::make_unique<Channel>(std::move(lanes), std::move(ports));
 }

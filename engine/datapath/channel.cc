@@ -11,7 +11,7 @@ size_t Channel::MostPrivate(uint16_t port, size_t lcore, const Shape& shape) con
 }
 
 Request* Channel::Allocate(uint16_t port, size_t lcore, const Shape& shape) {
-  PrefetchToPost(lanes_[lcore].ring);
+  lanes_[lcore].ring.PrefetchToPut();
   return AllocateRequest(&ports_[port].requests[lcore], shape, /*caller_waits=*/true);
 }
 
@@ -21,7 +21,7 @@ void Channel::Discard(Request* request) {
 }
 
 bool Channel::Post(size_t lcore, Request* request) {
-  if (rte_ring_sp_enqueue(lanes_[lcore].ring, request) != 0) return false;
+  if (!lanes_[lcore].ring.Put(request)) return false;
   request->caller_next = nullptr;
   (newest_ != nullptr ? newest_->caller_next : oldest_) = request;
   newest_ = request;

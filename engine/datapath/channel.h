@@ -2,8 +2,6 @@
 // Copyright (c) 2026 the Groupcast authors
 #pragma once
 
-#include <rte_ring.h>
-
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -12,19 +10,19 @@
 #include "engine/datapath/idle.h"
 #include "engine/datapath/request.h"
 #include "engine/datapath/request_memory.h"
-#include "engine/datapath/ring_pending.h"
+#include "engine/datapath/request_ring.h"
 
 namespace groupcast {
 
-// ROOM 2: one application thread's way to the lcores: for each lcore a single-producer
-// single-consumer ring of requests. Requests and payloads live in arenas of their port, so that a
+// ROOM 2: one application thread's way to the lcores: for each lcore a ring of
+// requests. Requests and payloads live in arenas of their port, so that a
 // port that gives nothing back takes no room from another.
 //
-// All methods but Take() and Pending(): the owning thread only. Memory and rings are not owned.
+// All methods but Take() and Pending(): the owning thread only. Memory is not owned.
 class Channel {
  public:
   struct Lane {
-    rte_ring* ring;
+    RequestRing ring;
     Doorbell* doorbell;  // of the lcore
   };
   struct PortArenas {
@@ -57,10 +55,9 @@ class Channel {
 
   // The lcore: up to `most` requests.
   uint32_t Take(size_t lcore, Request** requests, uint32_t most) {
-    return rte_ring_sc_dequeue_burst(lanes_[lcore].ring, reinterpret_cast<void**>(requests), most,
-                                     nullptr);
+    return lanes_[lcore].ring.Take(requests, most);
   }
-  bool Pending(size_t lcore) const { return RingPending(lanes_[lcore].ring); }
+  bool Pending(size_t lcore) const { return lanes_[lcore].ring.Pending(); }
 
   // The caller's outstanding requests, oldest first: posted, its own hold not yet given back.
   Request* oldest() const { return oldest_; }

@@ -2,10 +2,7 @@
 // Copyright (c) 2026 the Groupcast authors
 #pragma once
 
-#include <rte_prefetch.h>
 #include <rte_ring.h>
-
-#include "engine/datapath/prefetch.h"
 
 namespace groupcast {
 
@@ -14,13 +11,6 @@ namespace groupcast {
 inline bool RingPending(const rte_ring* ring) {
   return __atomic_load_n(&ring->prod.tail, __ATOMIC_ACQUIRE) !=
          __atomic_load_n(&ring->cons.tail, __ATOMIC_RELAXED);
-}
-
-// What the lcore had last of it: how far it is, and the place of what it takes next.
-inline void PrefetchToPost(const rte_ring* ring) {
-  rte_prefetch0(&ring->cons);
-  const auto* places = reinterpret_cast<void* const*>(ring + 1);
-  PrefetchToWrite(&places[ring->prod.head & ring->mask]);
 }
 
 }  // namespace groupcast
