@@ -35,7 +35,8 @@ CallRequests::CallRequests(const EngineUse& use, const UdpSocket& socket, bool n
 }
 
 bool CallRequests::Full() const {
-  return nonblocking_ && channel_.UnsentBytes(socket_.cookie, call_) >= socket_.send_buffer;
+  if (!nonblocking_ || channel_.outstanding_bytes() < socket_.send_buffer) return false;
+  return channel_.UnsentBytes(socket_.cookie, call_) >= socket_.send_buffer;
 }
 
 // Null for no room.

@@ -27,7 +27,15 @@ class Arena {
   size_t Used();
 
   // Publishes all that this thread read or wrote of the block to the allocation that reuses it.
-  static void Release(void* block) { Header(block)->holds.fetch_sub(1, std::memory_order_release); }
+  static void Release(void* block) {
+    std::atomic<uint32_t>& holds = Header(block)->holds;
+    // Acquire: others that released it did so before. Nobody but who has the last one changes it.
+    if (holds.load(std::memory_order_acquire) == 1) {
+      holds.store(0, std::memory_order_release);
+    } else {
+      holds.fetch_sub(1, std::memory_order_release);
+    }
+  }
 
   // A block's holds, for those who give one back without knowing of arenas.
   static std::atomic<uint32_t>* Holds(void* block) { return &Header(block)->holds; }

@@ -25,6 +25,7 @@ bool Channel::Post(size_t lcore, Request* request) {
   request->caller_next = nullptr;
   (newest_ != nullptr ? newest_->caller_next : oldest_) = request;
   newest_ = request;
+  outstanding_bytes_ += request->bytes;
   lanes_[lcore].doorbell->Ring();
   return true;
 }
@@ -47,6 +48,7 @@ void Channel::Reap(const Request* keep) {
     } else {
       (before != nullptr ? before->caller_next : oldest_) = next;
       if (next == nullptr) newest_ = before;
+      outstanding_bytes_ -= request->bytes;
       ReleaseRequest(request);
     }
     request = next;

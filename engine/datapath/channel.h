@@ -61,8 +61,9 @@ class Channel {
 
   // The caller's outstanding requests, oldest first: posted, its own hold not yet given back.
   Request* oldest() const { return oldest_; }
-  // Bytes, headers included, of requests on this socket, by calls before `call`, that no port has
-  // taken yet.
+  // What they have together, headers included.
+  uint64_t outstanding_bytes() const { return outstanding_bytes_; }
+  // Bytes of those on this socket, by calls before `call`, that no port has taken yet.
   uint64_t UnsentBytes(uint64_t socket_cookie, uint64_t call) const;
   // Gives back the outstanding requests that are done and older than `keep`, whose results somebody
   // still has to look at; null: all that are done.
@@ -76,6 +77,7 @@ class Channel {
   std::vector<PortArenas> ports_;
   Request* oldest_ = nullptr;
   Request* newest_ = nullptr;
+  uint64_t outstanding_bytes_ = 0;
 };
 
 }  // namespace groupcast
