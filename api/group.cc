@@ -94,14 +94,14 @@ absl::Status Group::SendAsync(const Payload& payload, CompletionQueue& queue, ui
   const ErrnoKept errno_kept;
   const CancellationOff cancellation_off;
   bool wake = false;
-  AsyncSend* send = queue.state_->Begin(&wake);
+  AsyncSend* send = queue.state_->sends().Begin(&wake);
   if (send == nullptr) {
     return absl::ResourceExhaustedError(
         "the completion queue has no room for another send; collect some");
   }
   send->stage = stage;
   send->wants_errors = options.errors != nullptr;
-  send->completed.user_data = user_data;
+  send->result.user_data = user_data;
   GroupSender sender(state_.get(), body, options, send);
   // On every way out: what was posted goes on, and completes.
   struct End {
@@ -110,11 +110,10 @@ absl::Status Group::SendAsync(const Payload& payload, CompletionQueue& queue, ui
     std::optional<SendResult> result;
     ~End() {
       const SendResult ended = result ? *result : sender.SoFar();
-      send->completed.revision = ended.revision;
-      send->completed.members = ended.members;
-      send->completed.sent = ended.sent;
-      send->progress.requests_reading.fetch_sub(1, std::memory_order_release);
-      send->progress.requests_left.fetch_sub(1, std::memory_order_release);
+      send->result.revision = ended.revision;
+      send->result.members = ended.members;
+      send->result.sent = ended.sent;
+      Advance(send, AsyncSend::kPosting - sender.left_to_lcores());
     }
   } end{send, sender, {}};
   if (wake) GroupControl::Get().Wake();

@@ -96,7 +96,7 @@ void GroupControl::Wait(int64_t look_ns, bool soon, bool left) {
   std::unique_lock lock(mutex_);
   const bool groups = !Living(&groups_).empty() || !Living(&ingresses_).empty();
   bool signals = soon;
-  for (const auto& queue : Living(&queues_)) signals |= queue->outstanding() > 0;
+  for (const auto& queue : Living(&queues_)) signals |= queue->sends().outstanding() > 0;
   if (!wake_ && !groups && !left && !signals) {
     woken_.wait(lock, [this] { return wake_; });
   } else if (!wake_) {
@@ -140,7 +140,7 @@ void GroupControl::Run() {
     if (now_ns < reap_ns) continue;
     reap_ns = now_ns + kReapNs;
     left = LeftBehind<Payload::Body>::Reap();
-    left = LeftBehind<AsyncSend>::Reap() || left;
+    left = LeftBehind<AsyncSends>::Reap() || left;
     left = LeftBehind<Group::State>::Reap() || left;
   }
 }

@@ -166,8 +166,7 @@ bool GroupSender::Post(const EngineUse& use, const Run& run, const CallRequests:
   std::unique_ptr<Request, void (*)(Request*)> guard(request, Channel::Discard);
   if (async_ != nullptr && async_->wants_errors) {
     // In memory of the send's own: the request's is the thread's to use again.
-    async_->posted.push_back({run.chunk, run.from, std::vector<uint8_t>(run.members())});
-    request->errors = async_->posted.back().errors.data();
+    request->errors = async_->AddPosted(run.chunk, run.from, run.members());
   } else if (async_ == nullptr && !nonblocking_) {
     posted_.push_back({run.chunk, run.from});
   }
@@ -188,21 +187,20 @@ bool GroupSender::Post(const EngineUse& use, const Run& run, const CallRequests:
   }
   request->bytes += uint64_t{run.members()} * (body_.len() + kIpv6Headers);
   if (async_ != nullptr) {
-    request->progress = &async_->progress;
-    async_->progress.requests_left.fetch_add(1, std::memory_order_relaxed);
+    request->progress = async_;
     if (WaitsForDone() && room.copy == nullptr) {
-      request->requests_reading = &async_->progress.requests_reading;
-      async_->progress.requests_reading.fetch_add(1, std::memory_order_relaxed);
+      request->reading = async_;
+      left_to_lcores_++;  // also if it is given back
     }
     // Who collects it wants to know.
     request->nobody_waits.store(false, std::memory_order_relaxed);
   }
   if (!requests_->Post(run.chunk->bin.lcore, request, [&](Request* done) { Gather(use, *done); })) {
-    if (async_ != nullptr) async_->progress.requests_left.fetch_sub(1, std::memory_order_relaxed);
-    if (async_ != nullptr && async_->wants_errors) async_->posted.pop_back();
+    if (async_ != nullptr && async_->wants_errors) async_->nb_posted--;
     if (async_ == nullptr && !nonblocking_) posted_.pop_back();
     return false;
   }
+  if (async_ != nullptr) left_to_lcores_++;
   by_lines_ += run.members();
   return true;
 }
@@ -239,7 +237,7 @@ void GroupSender::Fail(const Recipient& member, int error) {
 void GroupSender::NoteFailure(const Recipient& member, int error) {
   failed_++;
   if (async_ != nullptr) {
-    if (async_->wants_errors) async_->completed.errors.push_back({member, error});
+    if (async_->wants_errors) async_->result.errors.push_back({member, error});
   } else if (options_.errors != nullptr) {
     options_.errors->push_back({member, error});
   }

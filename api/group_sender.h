@@ -33,6 +33,8 @@ class GroupSender {
   SendResult Send();
   // What was sent so far, should Send() not come to its end.
   SendResult SoFar() const { return {snapshot_->revision, snapshot_->members, by_lines_}; }
+  // What an asynchronous send has left then, and lcores advance it by.
+  uint32_t left_to_lcores() const { return left_to_lcores_; }
 
  private:
   // Members [from, to) of a chunk.
@@ -99,6 +101,7 @@ class GroupSender {
   size_t gathered_ = 0;         // of posted_
   std::vector<Rest> rest_;
   std::string rest_bytes_;
+  uint32_t left_to_lcores_ = 0;
   size_t by_lines_ = 0;
   size_t failed_ = 0;
 };

@@ -119,7 +119,7 @@ bool IngressFlow::Serve(IngressLcore* lcore, uint64_t now_tsc) {
       moved = true;
       continue;
     }
-    if (progress_.requests_left.load(std::memory_order_relaxed) >= kMostInFlight) break;
+    if (progress_.left.load(std::memory_order_relaxed) >= kMostInFlight) break;
     const uint16_t sent_to = SendSome(lcore, now_tsc);
     if (sent_to == 0) break;
     moved = true;
@@ -191,7 +191,7 @@ bool IngressFlow::Post(IngressLcore* lcore, const LineChunk& chunk, uint16_t n) 
   request->nobody_waits.store(true, std::memory_order_relaxed);
   request->progress = &progress_;
   request->error_counts = &errors_;
-  progress_.requests_left.fetch_add(1, std::memory_order_relaxed);
+  progress_.left.fetch_add(1, std::memory_order_relaxed);
   if (segment_.len > 0) {
     request->payload_sum = now_.payload_sum;
     request->payload_len = segment_.len;

@@ -105,7 +105,7 @@ class IngressFlow {
   // Any thread: whether the lcore still has something of it, should no more come.
   bool in_use() const {
     return waiting_.load(std::memory_order_acquire) != 0 ||
-           progress_.requests_left.load(std::memory_order_acquire) != 0;
+           progress_.left.load(std::memory_order_acquire) != 0;
   }
 
   // Takes the mbuf. `scarce`: few are left to receive into, so that flows which have enough under
@@ -132,9 +132,7 @@ class IngressFlow {
   void PutRtpHeaders(const LineChunk& chunk, Request* request) const;
   void Leave(const LineChunk& chunk, uint16_t to);
   void PostLeft();
-  uint32_t Load() const {
-    return waiting() + progress_.requests_left.load(std::memory_order_relaxed);
-  }
+  uint32_t Load() const { return waiting() + progress_.left.load(std::memory_order_relaxed); }
   uint16_t private_len() const { return options_.rtp ? kRtpHeader : uint16_t{0}; }
 
   const Options options_;

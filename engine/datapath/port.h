@@ -64,7 +64,7 @@ inline void CompleteRequest(Request* request, Counters* counters) {
   // Without a view its share, too.
   EndReading(request, request->viewed ? 1 : 2, RequestUses::kDone + some_failed);
   // Last: its owner may be gone from here on.
-  if (progress != nullptr) progress->requests_left.fetch_sub(1, std::memory_order_release);
+  if (progress != nullptr) Advance(progress);
 }
 
 // ROOM 5: one TX queue. Packets wait in `burst_` by index until the driver takes them: no spin, no

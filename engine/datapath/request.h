@@ -11,6 +11,7 @@
 
 #include "engine/datapath/header_line.h"
 #include "engine/datapath/prefetch.h"
+#include "engine/datapath/send_progress.h"
 #include "engine/datapath/shared_payload.h"
 
 namespace groupcast {
@@ -29,13 +30,6 @@ inline constexpr uint16_t kMaxGroupRecipients = 512;
 // How many recipients failed, by errno.
 struct ErrorCounts {
   std::array<std::atomic<uint64_t>, 256> by_errno{};  // lcore: w; any thread: r
-};
-
-// What an asynchronous send leaves for whoever asks how far it is.
-struct SendProgress {
-  std::atomic<uint32_t> requests_left{0};     // not yet accepted or failed
-  std::atomic<uint32_t> requests_reading{0};  // whose payload may still be read
-  std::atomic<uint64_t> failed{0};            // recipients
 };
 
 struct Request;
@@ -70,7 +64,7 @@ struct alignas(64) PostedRequest {
                                       // null: they lie behind the request
   SendProgress* progress;             // of an asynchronous send, until done; or null
   // Of an asynchronous send that waits for that, until nobody reads the payload; or null.
-  std::atomic<uint32_t>* requests_reading;
+  SendProgress* reading;
   const PrivatePart* privates;  // by recipient, if they are not all of one length; or null
   ErrorCounts* error_counts;    // where failures are counted that nobody waits for; or null
 

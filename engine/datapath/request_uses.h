@@ -58,7 +58,7 @@ inline void EndReading(Request* request, uint32_t readers, uint32_t flags) {
   // The request may be gone as soon as others can have the last hold.
   std::atomic<uint32_t>* line_holds = request->line_holds;
   std::atomic<uint32_t>* payload_holds = request->payload_holds;
-  std::atomic<uint32_t>* requests_reading = request->requests_reading;
+  SendProgress* reading = request->reading;
   const bool caller_keeps = request->caller_keeps;
   const uint32_t change = flags - readers * (Uses::kHold + Uses::kReader);
   // Publishes errors and counts to the caller that waits for kDone.
@@ -71,7 +71,7 @@ inline void EndReading(Request* request, uint32_t readers, uint32_t flags) {
   }
   if ((now & Uses::kReaders) != 0) return;
   if (ours && payload_holds != nullptr) payload_holds->fetch_sub(1, std::memory_order_release);
-  if (requests_reading != nullptr) requests_reading->fetch_sub(1, std::memory_order_release);
+  if (reading != nullptr) Advance(reading);
 }
 
 // A caller that kept what the request refers to leaves: what is still needed gets holds.

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 the Groupcast authors
+#include "api/async_send.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <new>
+#include <utility>
+
+#include "api/line_member.h"
+#include "api/seat.h"
+
+namespace groupcast {
+namespace {
+
+constexpr size_t kMostSpare = 1024;
+constexpr size_t kPostedKept = 4;  // with their memory
+
+void DeleteAll(AsyncSend* list) {
+  while (list != nullptr) delete std::exchange(list, list->next);
+}
+
+}  // namespace
+
+uint8_t* AsyncSend::AddPosted(const LineChunk* chunk, uint16_t first, uint16_t recipients) {
+  if (nb_posted == posted.size()) posted.emplace_back();
+  Posted& one = posted[nb_posted];
+  one.chunk = chunk;
+  one.first = first;
+  one.errors.assign(recipients, 0);
+  nb_posted++;
+  return one.errors.data();
+}
+
+CompletedSend AsyncSend::Collect() {
+  const uint64_t failures = failed.load(std::memory_order_relaxed);
+  result.sent -= failures;
+  if (failures > 0) {
+    CountHere(Counter::kRecipientErrors, failures);
+    for (size_t i = 0; i < nb_posted; i++) {
+      const Posted& one = posted[i];
+      for (size_t place = 0; place < one.errors.size(); place++) {
+        if (one.errors[place] == 0) continue;
+        const int error = one.errors[place] == kNotStarted ? ECANCELED : one.errors[place];
+        result.errors.push_back(
+            {RecipientOf(*one.chunk, static_cast<uint16_t>(one.first + place)), error});
+      }
+    }
+  }
+  LeaveSnapshot();
+  nb_posted = 0;
+  if (posted.size() > kPostedKept) posted.resize(kPostedKept);
+  return std::exchange(result, {});
+}
+
+void AsyncSend::LeaveSnapshot() {
+  if (snapshot != nullptr) GroupMembers::Release(std::exchange(snapshot, nullptr));
+}
+
+AsyncSends::~AsyncSends() {
+  TakeCompleted();
+  DeleteAll(first_);
+  DeleteAll(spare_);
+}
+
+AsyncSend* AsyncSends::Begin(bool* wake) {
+  const std::lock_guard lock(mutex_);
+  const size_t outstanding = outstanding_.load(std::memory_order_relaxed);
+  if (outstanding >= capacity_) return nullptr;
+  AsyncSend* send = spare_;
+  if (send != nullptr) {
+    spare_ = send->next;
+    nb_spare_--;
+  } else {
+    send = new (std::nothrow) AsyncSend;
+    if (send == nullptr) return nullptr;
+    send->completed = &completed_;
+  }
+  outstanding_.store(outstanding + 1, std::memory_order_relaxed);
+  *wake = signals_ && outstanding == 0;
+  send->number = begun_++;
+  send->failed.store(0, std::memory_order_relaxed);
+  send->left.store(AsyncSend::kPosting, std::memory_order_relaxed);
+  return send;
+}
+
+void AsyncSends::TakeCompleted() {
+  while (SendProgress* progress = completed_.Take()) {
+    auto* send = static_cast<AsyncSend*>(progress);
+    any_new_ = true;
+    nb_complete_++;
+    if (last_ == nullptr || last_->number < send->number) {
+      send->next = nullptr;
+      (last_ == nullptr ? first_ : last_->next) = send;
+      last_ = send;
+      continue;
+    }
+    AsyncSend** at = &first_;
+    while ((*at)->number < send->number) at = &(*at)->next;
+    send->next = std::exchange(*at, send);
+  }
+}
+
+void AsyncSends::Keep(AsyncSend* send) {
+  if (nb_spare_ == kMostSpare) {
+    delete send;
+    return;
+  }
+  send->next = std::exchange(spare_, send);
+  nb_spare_++;
+}
+
+size_t AsyncSends::Poll(size_t most, std::vector<CompletedSend>* completed) {
+  size_t n = 0;
+  const std::lock_guard lock(mutex_);
+  TakeCompleted();
+  while (first_ != nullptr && n < most) {
+    AsyncSend* send = first_;
+    completed->push_back(send->Collect());
+    first_ = send->next;
+    if (first_ == nullptr) last_ = nullptr;
+    Keep(send);
+    nb_complete_--;
+    n++;
+    outstanding_.store(outstanding_.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
+  }
+  return n;
+}
+
+bool AsyncSends::AnyNew() {
+  const std::lock_guard lock(mutex_);
+  TakeCompleted();
+  return std::exchange(any_new_, false) && first_ != nullptr;
+}
+
+bool AsyncSends::in_use() {
+  const std::lock_guard lock(mutex_);
+  TakeCompleted();
+  return nb_complete_ < outstanding_.load(std::memory_order_relaxed);
+}
+
+bool AsyncSends::SetSignals() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(signals_, true);
+}
+
+}  // namespace groupcast
