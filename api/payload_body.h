@@ -57,13 +57,13 @@ class Payload::Body {
   uint16_t Sum() const;
   void SetSum();
 
-  // Of whoever sends it or reads it.
-  std::atomic<uint32_t> holds{0};
+  // Of whoever sends it or reads it; on a line of its own, as lcores give theirs back.
+  alignas(64) std::atomic<uint32_t> holds{0};
 
  private:
   Body() = default;
 
-  Form form_ = Form::kCopied;
+  alignas(64) Form form_ = Form::kCopied;
   bool for_devices_ = false;
   bool summed_ = false;
   uint16_t sum_ = 0;

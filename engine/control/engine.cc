@@ -267,7 +267,7 @@ RunningEngine::~RunningEngine() {
 std::unique_ptr<Channel> RunningEngine::MakeChannel(uint32_t number) {
   // Of each port: a full TX ring of one-recipient groupcasts.
   std::vector<size_t> payload_bytes, request_bytes;
-  size_t bytes = lcores_.size() * kRequestRing * sizeof(RequestRing::Place);
+  size_t bytes = 0;
   for (const auto& port : ports_) {
     const size_t descriptors = port->tx_descriptors();
     payload_bytes.push_back(RTE_ALIGN_CEIL(
@@ -299,10 +299,8 @@ std::unique_ptr<Channel> RunningEngine::MakeChannel(uint32_t number) {
   }
   std::vector<Channel::Lane> lanes;
   for (const Lcore& lcore : lcores_) {
-    auto* places =
-        new (static_cast<uint8_t*>(zone->addr) + offset) RequestRing::Place[kRequestRing]{};
-    offset += kRequestRing * sizeof(RequestRing::Place);
-    lanes.push_back({RequestRing({places, kRequestRing}), lcore.loop->doorbell()});
+    std::vector<RequestRing::Place>& places = places_.emplace_back(kRequestRing);
+    lanes.push_back({RequestRing(places), lcore.loop->doorbell()});
   }
   return std::make_unique<Channel>(std::move(lanes), std::move(ports));
 }

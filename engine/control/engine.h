@@ -102,9 +102,10 @@ class RunningEngine {
   std::array<uint64_t, kCounters> totals_{};  // set by Stop()
   std::atomic<bool> no_memory_{false};        // for one more channel
   ChannelTable table_;
-  std::mutex mutex_;  // makes channels one at a time; guards the two below
+  std::mutex mutex_;  // makes channels one at a time; guards the three below
   std::vector<std::unique_ptr<Channel>> channels_;
   std::vector<const rte_memzone*> zones_;
+  std::vector<std::vector<RequestRing::Place>> places_;  // of the channels' rings
 };
 
 }  // namespace groupcast

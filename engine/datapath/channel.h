@@ -75,7 +75,8 @@ class Channel {
  private:
   std::vector<Lane> lanes_;
   std::vector<PortArenas> ports_;
-  Request* oldest_ = nullptr;
+  // On a line of their own: lcores read the above all the time.
+  alignas(64) Request* oldest_ = nullptr;
   Request* newest_ = nullptr;
   uint64_t outstanding_bytes_ = 0;
 };

@@ -60,13 +60,14 @@ inline bool AllUsable(const LineChunk& chunk, const NextHopTable& next_hops, uin
 
 // The membership of one moment, as senders use it.
 struct LineSnapshot {
-  mutable std::atomic<uint32_t> holds{0};  // senders and their requests
   uint64_t revision = 0;
   size_t members = 0;
   uint32_t engine = 0;  // RunningEngine::instance() that its bins and next hops belong to; 0: none
   std::vector<const LineChunk*> chunks;
   // References on next hops to give back once this snapshot and all before it are gone.
   std::vector<uint32_t> next_hops_left;
+  // Of senders and their requests; on a line of its own, as lcores give theirs back.
+  alignas(64) mutable std::atomic<uint32_t> holds{0};
 };
 
 }  // namespace groupcast
