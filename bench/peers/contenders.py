@@ -19,12 +19,15 @@ FRAME_HEADERS = 42
 IP_UDP = 28
 XDP_MTU = 3438  # of what our engine sends by net_af_xdp; a veth takes no XDP program far above it
 WIRES = ('null', 'veth', 'vhost')
-MODES = ('group', 'sendgroup', 'async')
-PEERS = ('sendmsg', 'sendmmsg', 'io_uring', 'io_uring_zc', 'af_packet_ring', 'testpmd')
+MODES = ('group', 'sendgroup', 'async', 'direct')
+# Other ways to make packets of mbufs, in the loop of --mode direct.
+STRATEGIES = ('clone', 'lazy-copy')
+PEERS = ('sendmsg', 'sendmmsg', 'io_uring', 'io_uring_zc', 'af_packet_ring', 'testpmd', *STRATEGIES)
 # In the build directory.
 PERF = 'tools/groupcast-perf/groupcast-perf'
 KERNEL_PEER = 'bench/peers/kernel_peer'
 CONSUMER = 'bench/peers/vhost_consumer'
+SPOT_CHECK_S = 0.5
 PATIENCE_S = 60  # on top of the time that a run sends
 
 
@@ -66,8 +69,10 @@ def contenders(wire, modes, peers):
     ours = [Contender(mode, driver, True, words) for driver in drivers for mode in modes]
     others = []
     for peer in peers:
-        if peer == 'testpmd':
-            others += [Contender('testpmd', driver, False, words) for driver in drivers]
+        if peer == 'testpmd' or peer in STRATEGIES:
+            # net_af_xdp takes no chains, which clones are.
+            others += [Contender(peer, driver, False, words) for driver in drivers
+                       if peer != 'clone' or driver != 'net_af_xdp']
         elif wire in kernel_words:
             others.append(Contender(peer, 'kernel', False, kernel_words[wire]))
     return ours, others
@@ -112,8 +117,19 @@ class Wire:
             result['arrived'] = self.arrived() - arrived
         return result
 
+    def spot_check(self, mode, load):
+        """What a consumer on net_ring finds of the packets of one of our modes. Raises RunError."""
+        load = dataclasses.replace(load, seconds=SPOT_CHECK_S, latency=False)
+        with tempfile.TemporaryDirectory() as folder:
+            found = self._run_ours(Contender(mode, 'net_ring', True, ''), load, folder,
+                                   None)['ring_consumer']
+        if found['wrong'] > 0 or found['checked'] == 0:
+            raise RunError(f'{mode}: of {found["checked"]} packets checked on net_ring '
+                           f'{found["wrong"]} are wrong')
+        return found
+
     def _run(self, contender, load, folder, socket_path):
-        if contender.ours:
+        if contender.ours or contender.way in STRATEGIES:
             return self._run_ours(contender, load, folder, socket_path)
         if contender.way == 'testpmd':
             return self._run_testpmd(contender, load, socket_path)
@@ -129,14 +145,16 @@ class Wire:
     def _run_ours(self, contender, load, folder, socket_path):
         # On vhost the other CPU is the software NIC's: caller and lcore share one.
         cpus = [self.send_cpu] if self.name == 'vhost' else [self.send_cpu, self.other_cpu]
+        way = ['direct', '--strategy', contender.way] if contender.way in STRATEGIES else \
+            [contender.way]
         command = ['taskset', '--cpu-list', ','.join(map(str, cpus)),
                    os.path.join(self.build, PERF),
                    '--vdev', self._vdev(contender.driver, socket_path), '--no-huge',
-                   '-l', str(self.send_cpu), '--', '--mode', contender.way,
+                   '-l', str(self.send_cpu), '--', '--mode', *way,
                    '--recipients', str(load.recipients), *_lengths(load),
                    '--tx-ip', f'10.99.0.1,{FIRST_RECIPIENT}', '--tx-udp', f'0,{UDP_PORT}',
                    '--mtu', str(max(1500, load.datagram() + IP_UDP)),
-                   '--seconds', str(load.seconds), *(['--latency'] if load.latency else [])]
+                   '--seconds', str(load.seconds), *(['--latency'] if load.latency and contender.ours else [])]
         return self._measure(command, load, folder)
 
     def _run_testpmd(self, contender, load, socket_path):
@@ -166,6 +184,7 @@ class Wire:
 
     def _vdev(self, driver, socket_path):
         return {'net_null': 'net_null0,no-rx=1',
+                'net_ring': 'net_ring0',
                 'net_af_packet': f'net_af_packet0,iface={self.device}',
                 'net_af_xdp': f'net_af_xdp0,iface={self.device}',
                 'net_virtio_user': f'net_virtio_user0,path={socket_path}'}[driver]

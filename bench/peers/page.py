@@ -118,6 +118,9 @@ def page(records, machine, load):
             yield times_plot(here)
         yield from _table(summary.ROW_TITLES, [('ours' if row.ours else '', summary.row_cells(row))
                                                for row in here])
+        checks = list(summary.spot_checks(record for record in records if record['wire'] == wire))
+        if checks:
+            yield '<p>Spot checks of ours: ' + html.escape('; '.join(map(str.strip, checks))) + '</p>'
         on_wire = [ratio for ratio in ratios if ratio.wire == wire]
         if on_wire:
             yield ratios_plot(on_wire)

@@ -89,9 +89,25 @@ def _note(records, results):
     return '; '.join(notes)
 
 
+def runs_of(records):
+    """Without the spot checks."""
+    return [record for record in records if 'round' in record]
+
+
+def spot_checks(records):
+    """Of what ours sent on the null wire, as lines."""
+    for record in records:
+        if 'spot_check' in record:
+            found = record['spot_check']
+            yield (f'  {record["way"]}: of {found["packets"]} packets on net_ring '
+                   f'{found["checked"]} read, {found["wrong"]} wrong')
+        elif 'round' not in record:
+            yield f'  {record["way"]}: {record["failed"].splitlines()[-1]}'
+
+
 def rows(records):
     """Ours first, then the peers, in the order of the runs."""
-    made = []
+    made, records = [], runs_of(records)
     for wire, name in dict.fromkeys((record['wire'], record['name']) for record in records):
         own = [record for record in records if record['wire'] == wire and record['name'] == name]
         results = _results(own)
@@ -104,7 +120,7 @@ def rows(records):
 
 
 def ratios(records):
-    made = {}
+    made, records = {}, runs_of(records)
     for wire, pair in dict.fromkeys((record['wire'], record['pair']) for record in records):
         together = [record for record in records
                     if record['wire'] == wire and record['pair'] == pair and
@@ -180,6 +196,9 @@ def text(records):
         yield f'wire {wire} ({used}); * ours; medians'
         yield from _table([ROW_TITLES] + [row_cells(row) for row in here])
         yield ''
+        checks = list(spot_checks(record for record in records if record['wire'] == wire))
+        if checks:
+            yield from ['spot checks of ours: lengths, checksums, payload', *checks, '']
         lines = [ratio_cells(ratio) for ratio in all_ratios if ratio.wire == wire]
         if lines:
             yield from _table([RATIO_TITLES] + lines)

@@ -10,16 +10,19 @@
 compare=$(dirname "$0")/../../bench/compare
 export PYTHONDONTWRITEBYTECODE=1
 timeout 100 "$compare" --build "$1" --rounds 1 --seconds 0.1 --recipients 100 --modes group --no-page \
-  --peers sendmsg,af_packet_ring,testpmd --output "$dir/out" >"$dir/compare.log" 2>&1 ||
+  --peers sendmsg,af_packet_ring,testpmd,clone --output "$dir/out" >"$dir/compare.log" 2>&1 ||
   fail "it ended with $?" "$dir/compare.log"
 python3 - "$dir/out/comparison.json" <<'PYTHON' || fail "its runs" "$dir/compare.log"
 import json, sys
 page = json.load(open(sys.argv[1]))
-wanted = {'null': {'group', 'sendmsg', 'af_packet_ring', 'testpmd'},
-          'veth': {'group', 'sendmsg', 'af_packet_ring', 'testpmd'},
-          'vhost': {'group', 'testpmd'}}
+wanted = {'null': {'group', 'sendmsg', 'af_packet_ring', 'testpmd', 'clone'},
+          'veth': {'group', 'sendmsg', 'af_packet_ring', 'testpmd', 'clone'},
+          'vhost': {'group', 'testpmd', 'clone'}}
+checks = [run for run in page['runs'] if 'spot_check' in run]
+assert [check['way'] for check in checks] == ['group'], checks
+assert checks[0]['spot_check']['checked'] > 0 and checks[0]['spot_check']['wrong'] == 0, checks
 for wire, ways in wanted.items():
-    runs = [run for run in page['runs'] if run['wire'] == wire]
+    runs = [run for run in page['runs'] if run['wire'] == wire and 'round' in run]
     assert {run['way'] for run in runs} == ways, (wire, runs)
     for run in runs:
         result = run['result']
