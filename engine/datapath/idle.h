@@ -14,8 +14,9 @@ namespace groupcast {
 // Lets an lcore without work sleep until a caller posts, a frame comes, or for a bounded time.
 //
 // The lcore: PrepareSleep(), one more look at all its channels, then Sleep() or CancelSleep(). A
-// caller: Ring() after its post. Either the lcore's look sees the post or Ring() sees the flag.
-class Doorbell {
+// caller: Ring() after its post. Either the lcore's look sees the post or Ring() sees the flag. On
+// lines of its own: callers look at it with each post.
+class alignas(64) Doorbell {
  public:
   // Sockets that a driver receives by: they are readable while it has frames.
   struct Sockets {
