@@ -33,6 +33,16 @@ size_t Arena::Used() {
   return used_;
 }
 
+void Arena::PrefetchNext() {
+  Reclaim();
+  PrefetchAhead();
+}
+
+void Arena::PrefetchAhead() const {
+  if (size_ - head_ <= kAhead) return;
+  for (size_t at = 0; at < kAhead; at += sizeof(Block)) PrefetchToWrite(base_ + head_ + at);
+}
+
 void* Arena::Allocate(size_t len_bytes) {
   const size_t need = RTE_ALIGN_CEIL(len_bytes, size_t{64}) + sizeof(Block);
   Reclaim();
@@ -56,10 +66,7 @@ void* Arena::Allocate(size_t len_bytes) {
   head_ += need;
   if (head_ == size_) head_ = 0;
   used_ += need;
-  // The next block's beginning, which others had last.
-  if (size_ - head_ > kAhead) {
-    for (size_t at = 0; at < kAhead; at += sizeof(Block)) PrefetchToWrite(base_ + head_ + at);
-  }
+  PrefetchAhead();
   return block + 1;
 }
 

@@ -25,6 +25,8 @@ class Arena {
   size_t LargestBlock() const { return size_ / 2 - sizeof(Block); }
   // Bytes not yet free. Owning thread; reclaims first.
   size_t Used();
+  // The beginning of what the next block is likely to get, which others had last. Reclaims first.
+  void PrefetchNext();
 
   // Publishes all that this thread read or wrote of the block to the allocation that reuses it.
   static void Release(void* block) {
@@ -53,6 +55,7 @@ class Arena {
 
   Block* At(size_t offset) { return reinterpret_cast<Block*>(base_ + offset); }
   void Reclaim();
+  void PrefetchAhead() const;
 
   uint8_t* base_;
   size_t size_;

@@ -10,6 +10,12 @@ size_t Channel::MostPrivate(uint16_t port, size_t lcore, const Shape& shape) con
   return ports_[port].requests[lcore].LargestBlock() - RequestLen(shape);
 }
 
+void Channel::Prepare() {
+  Reap(nullptr);
+  ports_.front().requests.front().PrefetchNext();
+  lanes_.front().ring.PrefetchToPut();
+}
+
 Request* Channel::Allocate(uint16_t port, size_t lcore, const Shape& shape) {
   lanes_[lcore].ring.PrefetchToPut();
   return AllocateRequest(&ports_[port].requests[lcore], shape, /*caller_waits=*/true);

@@ -43,6 +43,9 @@ class Channel {
   }
 
   using Shape = RequestShape;
+  // A call begins that does something else first: gives back what is done, and asks the cores that
+  // had it last for what the call's first request is likely to be written to.
+  void Prepare();
   // A request with its arrays in place and zero errors, held by caller and lcore; or null for no
   // room. Unless posted it is given back with Discard().
   Request* Allocate(uint16_t port, size_t lcore, const Shape& shape);
