@@ -15,7 +15,8 @@
 namespace groupcast {
 namespace {
 
-constexpr size_t kRecipients = 1000;
+constexpr uint32_t kRecipients = 1000;
+constexpr uint32_t kFew = 10;
 constexpr size_t kPayload = 1000;
 constexpr size_t kMostPrepend = 200;
 // A socket's options are read again after 10 ms: each call does it then, not one of several.
@@ -78,7 +79,7 @@ void AddSendGroup(const std::shared_ptr<Caller>& caller, size_t prepend_len,
       {NameOf("caller/sendgroup", prepend_len), "recipient", kRecipients, round, AwaitEngine});
 }
 
-void AddGroupSend(const std::shared_ptr<Caller>& caller, size_t prepend_len,
+void AddGroupSend(const std::shared_ptr<Caller>& caller, uint32_t recipients, size_t prepend_len,
                   std::vector<Room>* rooms) {
   struct State {
     Group group;
@@ -92,7 +93,7 @@ void AddGroupSend(const std::shared_ptr<Caller>& caller, size_t prepend_len,
   auto payload = Payload::Copy({caller->payload.data(), caller->payload.size()});
   if (!group.ok() || !queue.ok() || !payload.ok()) Die("no group");
   std::vector<Recipient> members;
-  for (uint32_t i = 0; i < kRecipients; i++) {
+  for (uint32_t i = 0; i < recipients; i++) {
     members.emplace_back(caller->buf()->recinfo[i].giov_dest, i);
   }
   if (const auto added = group->Add(members); !added.ok()) Die(added.status().ToString());
@@ -114,8 +115,13 @@ void AddGroupSend(const std::shared_ptr<Caller>& caller, size_t prepend_len,
     state->completed.clear();
     state->queue.Poll(16, &state->completed);
   };
-  rooms->push_back(
-      {NameOf("caller/group_send", prepend_len), "recipient", kRecipients, round, settle});
+  if (recipients == kRecipients) {
+    rooms->push_back(
+        {NameOf("caller/group_send", prepend_len), "recipient", recipients, round, settle});
+  } else {
+    const std::string name = "caller/group_send_to_" + std::to_string(recipients);
+    rooms->push_back({NameOf(name, prepend_len), "send", 1, round, settle});
+  }
 }
 
 }  // namespace
@@ -125,8 +131,9 @@ void AddCallerRooms(std::vector<Room>* rooms) {
   // The longest of all requests fit in the channel at once: nobody waits for room.
   for (const size_t prepend_len : {0, 12, 200}) {
     AddSendGroup(caller, prepend_len, rooms);
-    AddGroupSend(caller, prepend_len, rooms);
+    AddGroupSend(caller, kRecipients, prepend_len, rooms);
   }
+  for (const size_t prepend_len : {0, 12}) AddGroupSend(caller, kFew, prepend_len, rooms);
 }
 
 }  // namespace groupcast
