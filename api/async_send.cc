@@ -34,8 +34,10 @@ uint8_t* AsyncSend::AddPosted(const LineChunk* chunk, uint16_t first, uint16_t r
 
 CompletedSend AsyncSend::Collect() {
   const uint64_t failures = failed.load(std::memory_order_relaxed);
-  result.sent -= failures;
   if (failures > 0) {
+    // While memory may run out.
+    if (wants_errors) result.errors.reserve(result.errors.size() + failures);
+    result.sent -= failures;
     CountHere(Counter::kRecipientErrors, failures);
     for (size_t i = 0; i < nb_posted; i++) {
       const Posted& one = posted[i];
@@ -91,13 +93,16 @@ void AsyncSends::TakeCompleted() {
     nb_complete_++;
     if (last_ == nullptr || last_->number < send->number) {
       send->next = nullptr;
+      send->before = last_;
       (last_ == nullptr ? first_ : last_->next) = send;
       last_ = send;
       continue;
     }
-    AsyncSend** at = &first_;
-    while ((*at)->number < send->number) at = &(*at)->next;
-    send->next = std::exchange(*at, send);
+    AsyncSend* later = last_;
+    while (later->before != nullptr && later->before->number > send->number) later = later->before;
+    send->next = later;
+    send->before = std::exchange(later->before, send);
+    (send->before == nullptr ? first_ : send->before->next) = send;
   }
 }
 
@@ -116,9 +121,16 @@ size_t AsyncSends::Poll(size_t most, std::vector<CompletedSend>* completed) {
   TakeCompleted();
   while (first_ != nullptr && n < most) {
     AsyncSend* send = first_;
-    completed->push_back(send->Collect());
+    // While memory may run out.
+    completed->emplace_back();
+    try {
+      completed->back() = send->Collect();
+    } catch (const std::bad_alloc&) {
+      completed->pop_back();
+      throw;
+    }
     first_ = send->next;
-    if (first_ == nullptr) last_ = nullptr;
+    (first_ == nullptr ? last_ : first_->before) = nullptr;
     Keep(send);
     nb_complete_--;
     n++;

@@ -36,8 +36,10 @@ struct AsyncSend : SendProgress {
   // Puts together how it ended, and forgets it.
   CompletedSend Collect();
 
-  uint64_t number = 0;        // of its queue's
-  AsyncSend* next = nullptr;  // of those that are complete, or spare
+  // On another line than what lcores count.
+  alignas(64) uint64_t number = 0;  // of its queue's
+  AsyncSend* next = nullptr;        // of those that are complete, or spare
+  AsyncSend* before = nullptr;      // of those that are complete
   Stage stage = Stage::kAccepted;
   bool wants_errors = false;
   CompletedSend result;                    // `sent`: less those that failed at once
@@ -66,7 +68,7 @@ class AsyncSends {
   size_t outstanding() const { return outstanding_.load(std::memory_order_relaxed); }
   // Whether lcores or drivers may still write to one.
   bool in_use();
-  // From now on they are; whether they were before.
+  // From now on sends are signalled; whether they were before.
   bool SetSignals();
 
  private:

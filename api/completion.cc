@@ -6,6 +6,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <new>
+
 #include "api/async_send.h"
 #include "api/group_control.h"
 #include "api/left_behind.h"
@@ -41,7 +43,13 @@ absl::StatusOr<CompletionQueue> CompletionQueue::Create(size_t capacity) {
     return absl::ResourceExhaustedError(
         "CompletionQueue: no eventfd can be opened; raise the limit of open files");
   }
-  return CompletionQueue(std::make_shared<State>(capacity, fd));
+  try {
+    return CompletionQueue(std::make_shared<State>(capacity, fd));
+  } catch (const std::bad_alloc&) {
+    close(fd);
+    return absl::ResourceExhaustedError(
+        absl::StrCat("CompletionQueue: no memory for a capacity of ", capacity));
+  }
 }
 
 size_t CompletionQueue::Poll(size_t most, std::vector<CompletedSend>* completed) {

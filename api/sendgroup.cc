@@ -86,7 +86,7 @@ int Call(int sd, const CallerBuffer& buf, size_t recnum, int flags, int* gerrno)
   int error = 0;
   // The descriptor first, as the kernel does.
   if (use.engine() != nullptr) {
-    // Its system call takes about as long.
+    // Meanwhile ReadSocket() asks the kernel.
     use.channel()->Prepare();
     socket = ReadSocket(sd, use.engine());
     if (socket == nullptr) error = errno;

@@ -39,12 +39,13 @@ struct CompletedSend {
 class GROUPCAST_API CompletionQueue {
  public:
   // At most `capacity` sends are under way or uncollected at a time (SendAsync() fails above that).
-  // kInvalidArgument: capacity is 0 or above 1,048,576. kResourceExhausted: no descriptor is free.
+  // Takes 8 bytes for each. kInvalidArgument: capacity is 0 or above 1,048,576. kResourceExhausted:
+  // no descriptor is free, or no memory.
   [[nodiscard]] static absl::StatusOr<CompletionQueue> Create(size_t capacity = 1024);
 
   // Appends up to `most` completed sends to `completed` and returns how many, older sends first as
-  // far as they have completed. Never blocks. With an engine the sending cores are not
-  // disturbed: it reads counters in memory.
+  // far as they have completed. Never blocks. Sends under way are not looked at: those that are
+  // complete come to the queue.
   size_t Poll(size_t most, std::vector<CompletedSend>* completed);
 
   // An eventfd that becomes readable within about 1 ms after a send has completed, for poll(),

@@ -27,6 +27,7 @@ PEERS = ('sendmsg', 'sendmmsg', 'io_uring', 'io_uring_zc', 'af_packet_ring', 'te
 PERF = 'tools/groupcast-perf/groupcast-perf'
 KERNEL_PEER = 'bench/peers/kernel_peer'
 CONSUMER = 'bench/peers/vhost_consumer'
+TIMED_MODES = ('group', 'sendgroup')  # from the call to the packet
 SPOT_CHECK_S = 0.5
 PATIENCE_S = 60  # on top of the time that a run sends
 
@@ -154,7 +155,7 @@ class Wire:
                    '--recipients', str(load.recipients), *_lengths(load),
                    '--tx-ip', f'10.99.0.1,{FIRST_RECIPIENT}', '--tx-udp', f'0,{UDP_PORT}',
                    '--mtu', str(max(1500, load.datagram() + IP_UDP)),
-                   '--seconds', str(load.seconds), *(['--latency'] if load.latency and contender.ours else [])]
+                   '--seconds', str(load.seconds), *(['--latency'] if load.latency and contender.way in TIMED_MODES else [])]
         return self._measure(command, load, folder)
 
     def _run_testpmd(self, contender, load, socket_path):

@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 the Groupcast authors
-#include <rte_errno.h>
-
 #include <memory>
 
 #include "bench/rooms/room.h"
-#include "engine/control/eal.h"
 #include "engine/datapath/channel.h"
 #include "engine/datapath/port_turns.h"
 

@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <new>
 #include <random>
 
 #include "engine/control/eal.h"
@@ -264,7 +265,8 @@ RunningEngine::~RunningEngine() {
   for (const rte_memzone* zone : zones_) rte_memzone_free(zone);
 }
 
-std::unique_ptr<Channel> RunningEngine::MakeChannel(uint32_t number) {
+// Null without memory.
+std::unique_ptr<Channel> RunningEngine::MakeChannel(uint32_t number) try {
   // Of each port: a full TX ring of one-recipient groupcasts.
   std::vector<size_t> payload_bytes, request_bytes;
   size_t bytes = 0;
@@ -303,6 +305,8 @@ std::unique_ptr<Channel> RunningEngine::MakeChannel(uint32_t number) {
     lanes.push_back({RequestRing(places), lcore.loop->doorbell()});
   }
   return std::make_unique<Channel>(std::move(lanes), std::move(ports));
+} catch (const std::bad_alloc&) {
+  return nullptr;
 }
 
 Channel* RunningEngine::ChannelOf(uint32_t number) {

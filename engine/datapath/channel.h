@@ -14,9 +14,9 @@
 
 namespace groupcast {
 
-// ROOM 2: one application thread's way to the lcores: for each lcore a ring of
-// requests. Requests and payloads live in arenas of their port, so that a
-// port that gives nothing back takes no room from another.
+// ROOM 2: one application thread's way to the lcores: for each lcore a ring of requests. Requests
+// and payloads live in arenas of their port, so that a port that gives nothing back takes no room
+// from another.
 //
 // All methods but Take() and Pending(): the owning thread only. Memory is not owned.
 class Channel {

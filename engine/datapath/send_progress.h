@@ -32,7 +32,8 @@ class CompletedSends {
 
   // Any thread. Publishes all that was done for the send.
   void Push(SendProgress* send) {
-    const uint32_t place = pushed_.fetch_add(1, std::memory_order_relaxed);
+    // Whoever gets a place one round later sees, through those before it, that it was taken from.
+    const uint32_t place = pushed_.fetch_add(1, std::memory_order_acq_rel);
     places_[place & mask_].store(send, std::memory_order_release);
   }
   // One thread at a time. The next one, or null.
