@@ -63,6 +63,11 @@ ConfigTable<DriverProfile> ProfileTable() {
            "length of the transmit ring"},
           {"rx_descriptors", Integer(&P::rx_descriptors, 64, 32768), "descriptors",
            "length of the receive ring"},
+          {"tx_rs_thresh", Integer(&P::tx_rs_thresh, 0, 4096), "descriptors",
+           "transmitted descriptors per one that the device reports as done; 0: as the driver has "
+           "it, which is also taken where the device refuses these"},
+          {"tx_free_thresh", Integer(&P::tx_free_thresh, 0, 4096), "descriptors",
+           "free descriptors below which the driver looks for those that are done; 0: likewise"},
           {"rx_queues", OneOf(&P::rx_queues, {{"none", false}, {"as_tx", true}}), "",
            "as_tx: it gets as many receive queues as transmit queues"},
           {"ingress", OneOf(&P::ingress, {{"no", false}, {"yes", true}}), "",

@@ -23,6 +23,9 @@ struct DriverProfile {
   uint16_t segment_bytes = UINT16_MAX;  // longest segment that it reads
   uint16_t tx_descriptors = 1024;
   uint16_t rx_descriptors = 1024;
+  // rte_eth_txconf's of the same names; 0: the driver's own.
+  uint16_t tx_rs_thresh = 0;
+  uint16_t tx_free_thresh = 0;
   bool rx_queues = false;    // with a receive queue beside each transmit queue
   bool ingress = false;      // what they receive can be relayed
   uint16_t copybreak = 256;  // bytes; smaller payloads are copied, not chained (TxPlan)

@@ -12,6 +12,11 @@
 #include "engine/control/log.h"
 
 namespace groupcast {
+namespace {
+
+constexpr auto kBetweenLooks = std::chrono::milliseconds(10);
+
+}  // namespace
 
 LinkWatch::LinkWatch(std::string name, uint16_t port_id, PortState* state)
     : name_(std::move(name)), port_id_(port_id), state_(state) {
@@ -27,7 +32,13 @@ LinkWatch::~LinkWatch() {
   }
 }
 
-void LinkWatch::Begin() {
+void LinkWatch::Begin(std::chrono::milliseconds patience) {
+  const auto until = std::chrono::steady_clock::now() + patience;
+  rte_eth_link link{};
+  while (rte_eth_link_get_nowait(port_id_, &link) == 0 && link.link_status != RTE_ETH_LINK_UP &&
+         std::chrono::steady_clock::now() < until) {
+    std::this_thread::sleep_for(kBetweenLooks);
+  }
   const std::lock_guard lock(mutex_);
   begun_ = true;
   Look();

@@ -4,6 +4,7 @@
 
 #include <rte_ethdev.h>
 
+#include <chrono>
 #include <cstdint>
 #include <mutex>
 #include <string>
@@ -12,9 +13,9 @@
 
 namespace groupcast {
 
-// Follows the link of a port whose driver tells of it (vhost-user's two sides: whether there is a
-// peer), so that nothing waits for a peer that is gone. Not for ports with a kernel interface,
-// whose carrier the kernel tells.
+// Follows the link of a port whose driver tells of it (a card's; vhost-user's two sides: whether
+// there is a peer), so that nothing waits for a peer that is gone. Not for ports with a kernel
+// interface, whose carrier the kernel tells.
 class LinkWatch {
  public:
   // `name` is the port's, for the log. Before the device is configured.
@@ -24,8 +25,8 @@ class LinkWatch {
   LinkWatch(const LinkWatch&) = delete;
   LinkWatch& operator=(const LinkWatch&) = delete;
 
-  // Takes the link as it is now; the device has started.
-  void Begin();
+  // Takes the link as it is now; the device has started. Waits for it at most so long.
+  void Begin(std::chrono::milliseconds patience);
 
  private:
   static int OnEvent(uint16_t port_id, rte_eth_event_type event, void* self, void* unused);

@@ -36,6 +36,8 @@ constexpr auto kBetweenTries = std::chrono::milliseconds(10);
 constexpr char kAfPacket[] = "net_af_packet";
 constexpr char kAfXdp[] = "net_af_xdp";
 constexpr char kVirtioUser[] = "net_virtio_user";
+constexpr auto kCardsLink = std::chrono::milliseconds(5000);
+constexpr auto kPeersLink = std::chrono::milliseconds(0);
 constexpr auto kFirstPeer = std::chrono::seconds(10);
 // Received datagrams that wait, or that packets under way share, beside those in the rings.
 constexpr uint32_t kDatagramsUnderWay = 2048;
@@ -72,17 +74,6 @@ uint32_t ArgumentOr(const PortConfig& config, const char* key, uint32_t absent) 
   const std::string text = config.DeviceArgument(key);
   return text.empty() ? absent : static_cast<uint32_t>(std::max(0, std::atoi(text.c_str())));
 }
-
-struct Offload {
-  const char* name;
-  uint64_t capability;
-  uint64_t mbuf_flag;
-};
-constexpr Offload kOffloads[] = {
-    {"ipv4_cksum", RTE_ETH_TX_OFFLOAD_IPV4_CKSUM, RTE_MBUF_F_TX_IP_CKSUM},
-    {"udp_cksum", RTE_ETH_TX_OFFLOAD_UDP_CKSUM, RTE_MBUF_F_TX_UDP_CKSUM},
-    {"vlan_insert", RTE_ETH_TX_OFFLOAD_VLAN_INSERT, RTE_MBUF_F_TX_VLAN},
-};
 
 }  // namespace
 
@@ -221,27 +212,12 @@ absl::Status PortSetup::Configure(uint16_t queues) {
   if (!profile.ok()) return profile.status();
   profile_ = *std::move(profile);
 
-  rte_eth_conf conf{};
-  const bool advertised = (info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) != 0;
-  if (advertised) conf.txmode.offloads |= RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
-  // An append segment makes three; net_null and net_pcap take chains without
-  // advertising it.
-  chains_ = profile_.max_segments >= 3 &&
-            (profile_.chains || (profile_.chains_if_advertised && advertised));
-  for (const std::string& wanted : config_.tx_offloads.value_or(profile_.tx_offloads)) {
-    for (const Offload& offload : kOffloads) {
-      if (wanted != offload.name) continue;
-      const auto& unusable = profile_.tx_offloads_unusable;
-      if ((info.tx_offload_capa & offload.capability) == 0 ||
-          std::find(unusable.begin(), unusable.end(), wanted) != unusable.end()) {
-        LogNotice(absl::StrCat("port '", config_.name, "': ", info.driver_name, " does not do ",
-                               wanted, "; it is done in software"));
-        continue;
-      }
-      conf.txmode.offloads |= offload.capability;
-      mbuf_offloads_ |= offload.mbuf_flag;
-    }
+  plan_ = PlanPort(profile_, config_.tx_offloads, info);
+  for (const std::string& note : plan_.notes) {
+    LogNotice(absl::StrCat("port '", config_.name, "': ", note));
   }
+  rte_eth_conf conf{};
+  conf.txmode.offloads = plan_.tx_offloads;
   queues_ = std::min(queues, info.max_tx_queues);
   if (kick_.count > 0) queues_ = std::min<uint16_t>(queues_, kick_.count);
   // Where the kernel has no interface to tell of, the driver may know whether
@@ -263,13 +239,9 @@ absl::Status PortSetup::Configure(uint16_t queues) {
   uint16_t rx_descriptors = xdp_ ? tx_descriptors_ : profile_.rx_descriptors;
   rc = rte_eth_dev_adjust_nb_rx_tx_desc(port_id_, &rx_descriptors, &tx_descriptors_);
   if (rc < 0) return Failed(rc, "refuses the number of descriptors");
-  for (uint16_t queue = 0; queue < queues_; queue++) {
-    rte_eth_txconf tx = info.default_txconf;
-    tx.offloads = conf.txmode.offloads;
-    rc = rte_eth_tx_queue_setup(port_id_, queue, tx_descriptors_, SOCKET_ID_ANY, &tx);
-    if (rc < 0) return Failed(rc, absl::StrCat("can't set up TX queue ", queue));
-  }
-  absl::Status status = SetUpReceive(rx_descriptors);
+  absl::Status status = SetUpTransmit(info.default_txconf);
+  if (!status.ok()) return status;
+  status = SetUpReceive(rx_descriptors);
   if (!status.ok()) return status;
   if (xdp_) {
     auto kick = xdp_->Adopt(mtu_);
@@ -277,6 +249,30 @@ absl::Status PortSetup::Configure(uint16_t queues) {
     kick_ = *kick;
   }
   return Begin();
+}
+
+// By the profile's thresholds, or those that the driver itself would use.
+absl::Status PortSetup::SetUpTransmit(const rte_eth_txconf& of_driver) {
+  rte_eth_txconf tx = of_driver;
+  if (profile_.tx_rs_thresh > 0) tx.tx_rs_thresh = profile_.tx_rs_thresh;
+  if (profile_.tx_free_thresh > 0) tx.tx_free_thresh = profile_.tx_free_thresh;
+  const bool own =
+      tx.tx_rs_thresh != of_driver.tx_rs_thresh || tx.tx_free_thresh != of_driver.tx_free_thresh;
+  for (uint16_t queue = 0; queue < queues_; queue++) {
+    tx.offloads = plan_.tx_offloads;
+    int rc = rte_eth_tx_queue_setup(port_id_, queue, tx_descriptors_, SOCKET_ID_ANY, &tx);
+    if (rc < 0 && own && queue == 0) {
+      LogNotice(absl::StrCat("port '", config_.name, "': ", profile_.driver, " refuses ",
+                             tx_descriptors_, " TX descriptors with tx_rs_thresh ", tx.tx_rs_thresh,
+                             " and tx_free_thresh ", tx.tx_free_thresh,
+                             "; its own thresholds are used"));
+      tx = of_driver;
+      tx.offloads = plan_.tx_offloads;
+      rc = rte_eth_tx_queue_setup(port_id_, queue, tx_descriptors_, SOCKET_ID_ANY, &tx);
+    }
+    if (rc < 0) return Failed(rc, absl::StrCat("can't set up TX queue ", queue));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status PortSetup::SetUpReceive(uint16_t descriptors) {
@@ -330,7 +326,8 @@ absl::Status PortSetup::Begin() {
   }
   if (rc < 0) return Failed(rc, "can't be started");
   started_ = true;
-  if (link_watch_) link_watch_->Begin();
+  // Starting resets a card, which then has to agree on a speed with its peer again.
+  if (link_watch_) link_watch_->Begin(config_.IsPci() ? kCardsLink : kPeersLink);
   return absl::OkStatus();
 }
 
@@ -371,12 +368,12 @@ TxPlan PortSetup::Plan(uint16_t queue) const {
   TxPlan plan;
   plan.port_id = port_id_;
   plan.queue = queue;
-  plan.chains = chains_;
+  plan.chains = plan_.chains;
   plan.copybreak = config_.copybreak.value_or(profile_.copybreak);
-  plan.max_segments = profile_.max_segments;
-  if ((mbuf_offloads_ & RTE_MBUF_F_TX_VLAN) != 0) plan.vlan = vlan_;
+  plan.max_segments = plan_.max_segments;
+  if ((plan_.mbuf_offloads & RTE_MBUF_F_TX_VLAN) != 0) plan.vlan = vlan_;
   plan.segment_bytes = profile_.segment_bytes;
-  plan.offloads = mbuf_offloads_ & ~RTE_MBUF_F_TX_VLAN;
+  plan.offloads = plan_.mbuf_offloads & ~RTE_MBUF_F_TX_VLAN;
   return plan;
 }
 

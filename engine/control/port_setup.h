@@ -12,6 +12,7 @@
 #include "engine/control/config.h"
 #include "engine/control/driver_profile.h"
 #include "engine/control/link_watch.h"
+#include "engine/control/port_plan.h"
 #include "engine/control/receive_pool.h"
 #include "engine/control/xdp_port.h"
 #include "engine/datapath/assembler.h"
@@ -67,6 +68,7 @@ class PortSetup {
   absl::Status Probe(uint16_t queues);
   absl::Status Configure(uint16_t queues);
   absl::StatusOr<rte_mempool*> PoolFor(uint16_t queue, uint16_t descriptors);
+  absl::Status SetUpTransmit(const rte_eth_txconf& of_driver);
   absl::Status SetUpReceive(uint16_t descriptors);
   absl::Status Begin();
   absl::Status Failed(int error, const std::string& what) const;
@@ -85,8 +87,7 @@ class PortSetup {
   bool started_ = false;
   uint16_t queues_ = 0;
   uint16_t tx_descriptors_ = 0;
-  bool chains_ = false;
-  uint64_t mbuf_offloads_ = 0;
+  PortPlan plan_;
   uint16_t rx_queues_ = 0;
   std::vector<std::shared_ptr<ReceivePool>> receive_pools_;
   std::unique_ptr<XdpPort> xdp_;  // of net_af_xdp only

@@ -85,7 +85,7 @@ TEST_F(DriverProfileTest, BothSidesOfVhostUser) {
 }
 
 TEST_F(DriverProfileTest, OthersGetTheGenericOne) {
-  for (const char* driver : {"net_tap", "net_ice", "", "../../etc/passwd", "net_null0"}) {
+  for (const char* driver : {"net_bnxt", "net_tun", "", "../../etc/passwd", "net_null0"}) {
     const auto profile = LoadDriverProfile(driver);
     ASSERT_TRUE(profile.ok()) << profile.status();
     EXPECT_EQ(profile->driver, "generic") << driver;
@@ -101,7 +101,7 @@ TEST_F(DriverProfileTest, DeviceNamesBeginWithTheirDriver) {
   EXPECT_EQ(driver_of("net_af_packet"), "net_af_packet");
   EXPECT_EQ(driver_of("net_af_xdp0"), "net_af_xdp");
   EXPECT_EQ(driver_of("net_ring_left"), "net_ring");
-  EXPECT_EQ(driver_of("net_tap0"), "generic");
+  EXPECT_EQ(driver_of("net_tun0"), "generic");
   EXPECT_EQ(driver_of("generic"), "generic");
   EXPECT_EQ(driver_of("0000:03:00.0"), "generic");
 }
