@@ -33,6 +33,7 @@ constexpr size_t kLeastRequestArena = 1 << 20;  // bytes, per channel, port and 
 constexpr size_t kRequestBytes = 1024;          // of one recipient, with its private bytes
 constexpr unsigned kRequestRing = 4096;
 constexpr size_t kLeastPayloadArena = 1 << 20;
+constexpr size_t kLeastPieceOfPayloads = 1 << 18;  // holds two of the longest
 
 uint64_t NetnsCookie() {
   uint64_t cookie = 0;
@@ -265,39 +266,46 @@ RunningEngine::~RunningEngine() {
   for (const rte_memzone* zone : zones_) rte_memzone_free(zone);
 }
 
+// `in_one_piece`: less of it, where physical addresses count and memory is in smaller pieces. Null
+// without any.
+RunningEngine::Memory RunningEngine::Reserve(const std::string& name, size_t bytes,
+                                             bool in_one_piece) {
+  const unsigned flags = in_one_piece ? RTE_MEMZONE_IOVA_CONTIG : 0;
+  for (;; bytes /= 2) {
+    bytes = RTE_ALIGN_CEIL(bytes, size_t{4096});
+    const rte_memzone* zone =
+        rte_memzone_reserve_aligned(name.c_str(), bytes, SOCKET_ID_ANY, flags, RTE_CACHE_LINE_SIZE);
+    if (zone != nullptr) {
+      zones_.push_back(zone);
+      return {zone, bytes};
+    }
+    if (!in_one_piece || bytes / 2 < kLeastPieceOfPayloads) return {nullptr, 0};
+  }
+}
+
 // Null without memory.
 std::unique_ptr<Channel> RunningEngine::MakeChannel(uint32_t number) try {
   // Of each port: a full TX ring of one-recipient groupcasts.
-  std::vector<size_t> payload_bytes, request_bytes;
-  size_t bytes = 0;
-  for (const auto& port : ports_) {
-    const size_t descriptors = port->tx_descriptors();
-    payload_bytes.push_back(RTE_ALIGN_CEIL(
-        std::max(kLeastPayloadArena, descriptors * (port->mtu() + 128)), size_t{4096}));
-    request_bytes.push_back(std::max(kLeastRequestArena, descriptors * kRequestBytes));
-    bytes += payload_bytes.back() + lcores_.size() * request_bytes.back();
-  }
-  const std::string name = absl::StrCat("gc", instance_, "_channel", number);
-  // Only a device that reads it by itself wants it in one piece.
-  const unsigned flags = std::any_of(config_.ports.begin(), config_.ports.end(),
-                                     [](const PortConfig& port) { return port.IsPci(); })
-                             ? RTE_MEMZONE_IOVA_CONTIG
-                             : 0;
-  const rte_memzone* zone =
-      rte_memzone_reserve_aligned(name.c_str(), bytes, SOCKET_ID_ANY, flags, RTE_CACHE_LINE_SIZE);
-  if (zone == nullptr) return nullptr;
-  zones_.push_back(zone);
-  size_t offset = 0;
-  const auto arena = [&](size_t size) {
-    const Arena made(static_cast<uint8_t*>(zone->addr) + offset, size, zone->iova + offset);
-    offset += size;
-    return made;
-  };
+  const std::string name = absl::StrCat("gc", instance_, "_c", number);
   std::vector<Channel::PortArenas> ports;
   for (size_t p = 0; p < ports_.size(); p++) {
-    Channel::PortArenas& port =
-        ports.emplace_back(Channel::PortArenas{arena(payload_bytes[p]), {}});
-    for (size_t i = 0; i < lcores_.size(); i++) port.requests.push_back(arena(request_bytes[p]));
+    const size_t descriptors = ports_[p]->tx_descriptors();
+    // Only a device that reads it by itself wants it in one piece.
+    const Memory payloads =
+        Reserve(absl::StrCat(name, "_p", p),
+                std::max(kLeastPayloadArena, descriptors * (ports_[p]->mtu() + 128)),
+                config_.ports[p].IsPci());
+    const size_t each =
+        RTE_ALIGN_CEIL(std::max(kLeastRequestArena, descriptors * kRequestBytes), size_t{4096});
+    const Memory requests =
+        Reserve(absl::StrCat(name, "_r", p), lcores_.size() * each, /*in_one_piece=*/false);
+    if (payloads.zone == nullptr || requests.zone == nullptr) return nullptr;
+    Channel::PortArenas& port = ports.emplace_back(
+        Channel::PortArenas{Arena(payloads.zone->addr, payloads.bytes, payloads.zone->iova), {}});
+    for (size_t i = 0; i < lcores_.size(); i++) {
+      auto* base = static_cast<uint8_t*>(requests.zone->addr) + i * each;
+      port.requests.emplace_back(base, each, requests.zone->iova + i * each);
+    }
   }
   std::vector<Channel::Lane> lanes;
   for (const Lcore& lcore : lcores_) {

@@ -85,6 +85,11 @@ class RunningEngine {
   absl::Status StartLcores();
   void OnInterface(uint16_t port, const InterfaceState& state);
   void WarnOfEgressFilters();
+  struct Memory {
+    const rte_memzone* zone;
+    size_t bytes;
+  };
+  Memory Reserve(const std::string& name, size_t bytes, bool in_one_piece);
   std::unique_ptr<Channel> MakeChannel(uint32_t number);
 
   EngineConfig config_;

@@ -10,21 +10,33 @@
 #include <utility>
 
 #include "engine/control/log.h"
+#include "engine/control/threads.h"
 
 namespace groupcast {
 namespace {
 
-constexpr auto kBetweenLooks = std::chrono::milliseconds(10);
+constexpr auto kBetweenFirstLooks = std::chrono::milliseconds(10);
+constexpr auto kBetweenLooks = std::chrono::milliseconds(100);
 
 }  // namespace
 
-LinkWatch::LinkWatch(std::string name, uint16_t port_id, PortState* state)
-    : name_(std::move(name)), port_id_(port_id), state_(state) {
+LinkWatch::LinkWatch(std::string name, uint16_t port_id, By by, PortState* state)
+    : by_(by), name_(std::move(name)), port_id_(port_id), state_(state) {
   state_->link_up.store(false, std::memory_order_relaxed);
+  if (by_ == By::kLooking) return;
   rte_eth_dev_callback_register(port_id_, RTE_ETH_EVENT_INTR_LSC, OnEvent, this);
 }
 
 LinkWatch::~LinkWatch() {
+  if (looker_.joinable()) {
+    {
+      const std::lock_guard lock(mutex_);
+      end_ = true;
+      ended_.notify_one();
+    }
+    looker_.join();
+  }
+  if (by_ == By::kLooking) return;
   // While one runs it is not taken off.
   while (rte_eth_dev_callback_unregister(port_id_, RTE_ETH_EVENT_INTR_LSC, OnEvent, this) ==
          -EAGAIN) {
@@ -37,7 +49,7 @@ void LinkWatch::Begin(std::chrono::milliseconds patience) {
   rte_eth_link link{};
   while (rte_eth_link_get_nowait(port_id_, &link) == 0 && link.link_status != RTE_ETH_LINK_UP &&
          std::chrono::steady_clock::now() < until) {
-    std::this_thread::sleep_for(kBetweenLooks);
+    std::this_thread::sleep_for(kBetweenFirstLooks);
   }
   const std::lock_guard lock(mutex_);
   begun_ = true;
@@ -45,6 +57,19 @@ void LinkWatch::Begin(std::chrono::milliseconds patience) {
   if (!state_->link_up.load(std::memory_order_relaxed)) {
     LogNotice(absl::StrCat("port '", name_, "' has no link yet"));
   }
+  if (by_ == By::kEvents) return;
+  auto looker = StartThread("gc-link", [this] { KeepLooking(); });
+  if (looker.ok()) {
+    looker_ = *std::move(looker);
+  } else {
+    LogWarning(absl::StrCat("port '", name_,
+                            "': its link can't be followed: ", looker.status().message()));
+  }
+}
+
+void LinkWatch::KeepLooking() {
+  std::unique_lock lock(mutex_);
+  while (!ended_.wait_for(lock, kBetweenLooks, [this] { return end_; })) Look();
 }
 
 int LinkWatch::OnEvent(uint16_t, rte_eth_event_type, void* self, void*) {

@@ -5,9 +5,11 @@
 #include <rte_ethdev.h>
 
 #include <chrono>
+#include <condition_variable>
 #include <cstdint>
 #include <mutex>
 #include <string>
+#include <thread>
 
 #include "engine/datapath/port.h"
 
@@ -18,8 +20,14 @@ namespace groupcast {
 // interface, whose carrier the kernel tells.
 class LinkWatch {
  public:
-  // `name` is the port's, for the log. Before the device is configured.
-  LinkWatch(std::string name, uint16_t port_id, PortState* state);
+  // How the driver is asked: by its events, or again and again, as cards are whose interrupts may
+  // not come.
+  enum class By : uint8_t { kEvents, kLooking };
+
+  // `name` is the port's, for the log. Before the device is configured: by events it has to be for
+  // RTE_ETH_EVENT_INTR_LSC, for looking it must not be, since the driver would tell what its last
+  // event said.
+  LinkWatch(std::string name, uint16_t port_id, By by, PortState* state);
   // Before the device is stopped: closing it tells of its link, too.
   ~LinkWatch();
   LinkWatch(const LinkWatch&) = delete;
@@ -31,11 +39,16 @@ class LinkWatch {
  private:
   static int OnEvent(uint16_t port_id, rte_eth_event_type event, void* self, void* unused);
   void Look();
+  void KeepLooking();
 
+  const By by_;
   std::string name_;
   uint16_t port_id_;
   std::mutex mutex_;  // events come on the driver's threads
+  std::condition_variable ended_;
   bool begun_ = false;
+  bool end_ = false;
+  std::thread looker_;
   PortState* state_;
 };
 

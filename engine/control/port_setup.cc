@@ -222,9 +222,13 @@ absl::Status PortSetup::Configure(uint16_t queues) {
   if (kick_.count > 0) queues_ = std::min<uint16_t>(queues_, kick_.count);
   // Where the kernel has no interface to tell of, the driver may know whether
   // there is a peer.
-  const bool tells_link = interface_ == 0 && (*info.dev_flags & RTE_ETH_DEV_INTR_LSC) != 0;
-  conf.intr_conf.lsc = tells_link ? 1 : 0;
-  if (tells_link) link_watch_.emplace(config_.name, port_id_, &state_);
+  const bool by_events =
+      interface_ == 0 && !config_.IsPci() && (*info.dev_flags & RTE_ETH_DEV_INTR_LSC) != 0;
+  conf.intr_conf.lsc = by_events ? 1 : 0;
+  if (by_events || (interface_ == 0 && config_.IsPci())) {
+    using By = LinkWatch::By;
+    link_watch_.emplace(config_.name, port_id_, by_events ? By::kEvents : By::kLooking, &state_);
+  }
   // What an mbuf can't hold, the driver would not receive into it: then nothing is.
   const bool fits = ring_frame_ + RTE_PKTMBUF_HEADROOM <= UINT16_MAX;
   rx_queues_ = profile_.rx_queues && fits ? std::min(queues_, info.max_rx_queues) : uint16_t{0};
