@@ -90,7 +90,6 @@ void AsyncSends::TakeCompleted() {
   while (SendProgress* progress = completed_.Take()) {
     auto* send = static_cast<AsyncSend*>(progress);
     any_new_ = true;
-    nb_complete_++;
     if (last_ == nullptr || last_->number < send->number) {
       send->next = nullptr;
       send->before = last_;
@@ -132,7 +131,6 @@ size_t AsyncSends::Poll(size_t most, std::vector<CompletedSend>* completed) {
     first_ = send->next;
     (first_ == nullptr ? last_ : first_->before) = nullptr;
     Keep(send);
-    nb_complete_--;
     n++;
     outstanding_.store(outstanding_.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
   }
@@ -148,7 +146,9 @@ bool AsyncSends::AnyNew() {
 bool AsyncSends::in_use() {
   const std::lock_guard lock(mutex_);
   TakeCompleted();
-  return nb_complete_ < outstanding_.load(std::memory_order_relaxed);
+  size_t complete = 0;
+  for (const AsyncSend* send = first_; send != nullptr; send = send->next) complete++;
+  return complete < outstanding_.load(std::memory_order_relaxed);
 }
 
 bool AsyncSends::SetSignals() {

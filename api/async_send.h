@@ -84,7 +84,6 @@ class AsyncSends {
   // Complete, by their numbers.
   AsyncSend* first_ = nullptr;
   AsyncSend* last_ = nullptr;
-  size_t nb_complete_ = 0;
   bool any_new_ = false;
   bool signals_ = false;
   // Nobody's.

@@ -71,7 +71,8 @@ struct EngineOptions {
 class GROUPCAST_API Engine {
  public:
   // Starts the engine as the YAML file, or the options, say. Blocks for about half a second the
-  // first time; the caller's CPU affinity is not changed. On error nothing is left started:
+  // first time, and up to 5 s for a card's link; the caller's CPU affinity is not changed. On error
+  // nothing is left started:
   //   kInvalidArgument    the configuration is wrong: one line per error, with file (or
   //                       "EngineOptions"), line, column and key.
   //   kNotFound           the file, or an interface or device that it names, does not exist.

@@ -156,8 +156,8 @@ GROUPCAST_API int sendgroup6(int sd, struct giobuf6* buf, size_t recnum, int fla
 //   ENOMEM   not enough memory or hugepages.
 //   EIO      a device did not start.
 //   ENOTSUP  in a child forked after an attach: DPDK's memory belongs to its parent.
-// Threads: any; blocks for about half a second the first time. The caller's CPU affinity is not
-// changed. May be called again after groupcast_detach().
+// Threads: any; blocks for about half a second the first time, and up to 5 s for a card's link. The
+// caller's CPU affinity is not changed. May be called again after groupcast_detach().
 GROUPCAST_API int groupcast_attach(const char* file);
 
 // Reads and checks a configuration as groupcast_attach() would and starts nothing. Returns 0, or -1

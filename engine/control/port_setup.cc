@@ -222,12 +222,11 @@ absl::Status PortSetup::Configure(uint16_t queues) {
   if (kick_.count > 0) queues_ = std::min<uint16_t>(queues_, kick_.count);
   // Where the kernel has no interface to tell of, the driver may know whether
   // there is a peer.
-  const bool by_events =
-      interface_ == 0 && !config_.IsPci() && (*info.dev_flags & RTE_ETH_DEV_INTR_LSC) != 0;
-  conf.intr_conf.lsc = by_events ? 1 : 0;
-  if (by_events || (interface_ == 0 && config_.IsPci())) {
-    using By = LinkWatch::By;
-    link_watch_.emplace(config_.name, port_id_, by_events ? By::kEvents : By::kLooking, &state_);
+  const bool tells_link = (*info.dev_flags & RTE_ETH_DEV_INTR_LSC) != 0;
+  if (interface_ == 0 && (config_.IsPci() || tells_link)) {
+    const auto by = config_.IsPci() ? LinkWatch::By::kLooking : LinkWatch::By::kEvents;
+    conf.intr_conf.lsc = by == LinkWatch::By::kEvents ? 1 : 0;
+    link_watch_.emplace(config_.name, port_id_, by, &state_);
   }
   // What an mbuf can't hold, the driver would not receive into it: then nothing is.
   const bool fits = ring_frame_ + RTE_PKTMBUF_HEADROOM <= UINT16_MAX;
