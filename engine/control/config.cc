@@ -149,6 +149,7 @@ void CheckPort(const ConfigNode& node, PortConfig& port, ConfigErrors& errors) {
   port.line = place->line;
   port.column = place->column;
   const ConfigNode* fixed = FindValue(node, "static");
+  const ConfigNode* exception = FindValue(node, "exception_interface");
   const absl::StatusOr<DriverProfile> profile = LoadDeviceProfile(port.DeviceName());
   if (!profile.ok()) {
     errors.Add(*device, "device", std::string(profile.status().message()));
@@ -156,6 +157,22 @@ void CheckPort(const ConfigNode& node, PortConfig& port, ConfigErrors& errors) {
   }
   const std::string& argument = profile->interface_argument;
   const std::string named = argument.empty() ? "" : port.DeviceArgument(argument);
+  if (exception != nullptr) {
+    const bool known = interface != nullptr || !named.empty();
+    if (known || fixed != nullptr) {
+      errors.Add(*exception, "exception_interface",
+                 known ? absl::StrCat("the device's kernel interface is '",
+                                      Printable(interface != nullptr ? port.interface : named),
+                                      "' already, and this key is for devices without one; remove "
+                                      "one of them")
+                       : "has routes and neighbours of the kernel's; remove it, or 'static'");
+      return;
+    }
+    port.interface = port.exception_interface;
+    if (kernel == nullptr) port.kernel_interface = port.interface;
+    if (kernel == nullptr) port.line = exception->line, port.column = exception->column;
+    return;
+  }
   if (fixed != nullptr && (interface != nullptr || kernel != nullptr || !named.empty())) {
     const std::string& known = interface != nullptr ? port.interface
                                : !named.empty()     ? named
@@ -172,7 +189,8 @@ void CheckPort(const ConfigNode& node, PortConfig& port, ConfigErrors& errors) {
         unknown ? absl::StrCat("is of no driver known to name its kernel interface (those are ",
                                absl::StrJoin(DriversWithInterface(), ", "), "); give ")
                 : "names no kernel interface; give ",
-        argument.empty() ? "" : absl::StrCat("the device's argument '", argument, "', "),
+        argument.empty() ? "the key 'exception_interface' with the name of one to be made, "
+                         : absl::StrCat("the device's argument '", argument, "', "),
         "the key 'interface', or the key 'static' with addresses and next hops"));
     return;
   }
@@ -209,6 +227,13 @@ ConfigTable<PortConfig> PortTable() {
             "whose routes, neighbours and addresses count, if it is another one: an 802.1Q VLAN "
             "interface as in eth0.100, whose tag the port's frames then get",
             false, "the same"},
+           {"exception_interface",
+            Value(&PortConfig::exception_interface, "text", kInterfaceAllowed, ReadInterface), "",
+            "for a device that the kernel has no driver for (a card bound to vfio-pci, "
+            "virtio-user, "
+            "vhost-user): the kernel interface, a TAP, that the engine makes for it, and by which "
+            "the host goes on using it: addresses, ARP, ping, SSH",
+            false, "none"},
            {"tx_descriptors",
             Value(&PortConfig::tx_descriptors, "integer",
                   absl::StrCat("a power of two, ", kMinTxDescriptors, " to ", kMaxTxDescriptors),

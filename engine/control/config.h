@@ -43,6 +43,8 @@ struct PortConfig {
   std::string name;
   std::string device;     // as given: a PCI address or a vdev with its arguments
   std::string interface;  // the device's kernel interface; empty: `fixed` is set
+  // The same, where the engine makes it; empty: the kernel has one, or there is none.
+  std::string exception_interface;
   // Whose routes, neighbours and addresses count: `interface`, or a VLAN on it.
   std::string kernel_interface;
   std::optional<StaticInterface> fixed;

@@ -79,6 +79,7 @@ absl::Status RunningEngine::StartPorts() {
     if (!port.ok()) return port.status();
     LogNotice((*port)->Describe());
     for (const auto& pool : (*port)->receive_pools()) receive_pools_.push_back(pool);
+    if ((*port)->exception() != nullptr) receive_pools_.push_back((*port)->exception_pool());
     ports_.push_back(*std::move(port));
   }
   return absl::OkStatus();
@@ -109,7 +110,7 @@ void RunningEngine::OnInterface(uint16_t port, const InterfaceState& state) {
   PortState* shared = ports_[port]->state();
   // A static port's link is its driver's to tell (LinkWatch).
   if (ports_[port]->interface() != 0) {
-    shared->link_up.store(state.exists && state.up && state.carrier, std::memory_order_relaxed);
+    ports_[port]->SetKernelLink(state.exists && state.up && state.carrier);
   }
   shared->mtu.store(state.mtu, std::memory_order_relaxed);
   shared->SetMac(state.mac);
@@ -162,7 +163,9 @@ absl::Status RunningEngine::StartLcores() {
     options.usable_changes = &resolver_->usable_changes();
     options.egress_policy = &resolver_->egress_policy();
     // Of all ports: a group's datagrams stay with the lcore that received them.
-    if (i == kIngressLcore) AddIngress(&options);
+    if (i == kIngressLcore) {
+      if (absl::Status status = AddIngress(&options); !status.ok()) return status;
+    }
     lcore.loop = std::make_unique<PollLoop>(options, ports);
     lcores_.push_back(std::move(lcore));
   }
@@ -172,7 +175,7 @@ absl::Status RunningEngine::StartLcores() {
     if (!thread.ok()) return thread.status();
     lcore.thread = *std::move(thread);
   }
-  return absl::OkStatus();
+  return StartExceptions();
 }
 
 void RunningEngine::WarnOfEgressFilters() {
@@ -247,6 +250,9 @@ void RunningEngine::Stop(const std::function<bool()>& callers_gone) {
   while (!callers_gone()) nap();
   const auto abandoned = Clock::now() + kDrain;
   while (Clock::now() < abandoned && !posted_done()) nap();
+  for (const auto& port : ports_) {
+    if (port->exception() != nullptr) port->exception()->Stop();
+  }
   mode_.store(RunMode::kExit, std::memory_order_release);
   for (Lcore& lcore : lcores_) {
     if (lcore.thread.joinable()) lcore.thread.join();
@@ -356,6 +362,9 @@ uint64_t RunningEngine::Read(Counter counter) const {
   uint64_t sum = resolver_->counters().Read(counter);
   if (counter == Counter::kIngressDropped && ingress_ != nullptr) sum += ingress_->Dropped();
   for (const Lcore& lcore : lcores_) sum += lcore.loop->counters().Read(counter);
+  for (const auto& port : ports_) {
+    if (port->exception() != nullptr) sum += port->exception()->counters().Read(counter);
+  }
   return sum;
 }
 

@@ -81,7 +81,8 @@ class RunningEngine {
   absl::Status StartPorts();
   absl::Status StartResolver();
   absl::Status StartIngress();
-  void AddIngress(PollLoop::Options* options);
+  absl::Status AddIngress(PollLoop::Options* options);
+  absl::Status StartExceptions();
   absl::Status StartLcores();
   void OnInterface(uint16_t port, const InterfaceState& state);
   void WarnOfEgressFilters();

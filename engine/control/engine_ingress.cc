@@ -72,21 +72,43 @@ absl::Status RunningEngine::StartIngress() {
   return absl::OkStatus();
 }
 
-void RunningEngine::AddIngress(PollLoop::Options* options) {
+absl::Status RunningEngine::AddIngress(PollLoop::Options* options) {
   // Per port, so that one that takes nothing leaves room for the others.
   constexpr size_t kRequestBytes = 4 << 20;
   for (const auto& port : ports_) {
     ingress_memory_.emplace_back(new CacheLine[LinesFor(kRequestBytes)]);
     options->ingress_requests.emplace_back(ingress_memory_.back().get(), kRequestBytes, 0);
-    for (uint16_t queue = 0; queue < port->ingress_queues(); queue++) {
-      if (port->vlan() != 0) break;
+    const bool relays = port->vlan() == 0 && port->ingress_queues() > 0;
+    int exception = -1;
+    if (port->exception() != nullptr) {
+      absl::Status status =
+          port->exception()->MakeRings(absl::StrCat("gc", instance_, "_x", port->port_id()));
+      if (!status.ok()) return status;
+      exception = static_cast<int>(options->exceptions.size());
+      options->exceptions.push_back({port->exception()->rings(), port->exception_pool()->pool(),
+                                     port->port_id(), /*queue=*/0, port->state(),
+                                     /*counters=*/nullptr});
+    }
+    if (!relays && exception < 0) continue;
+    for (uint16_t queue = 0; queue < port->receive_queues(); queue++) {
       const int socket = queue < port->kick().count ? port->kick().descriptors[queue] : -1;
       options->ingress_ports.push_back(
           {port->port_id(), queue, port->interface(), port->state(), socket,
-           port->receive_pools()[std::min<size_t>(queue, port->receive_pools().size() - 1)]
-               ->pool()});
+           port->receive_pools()[std::min<size_t>(queue, port->receive_pools().size() - 1)]->pool(),
+           relays, exception});
     }
   }
+  return absl::OkStatus();
+}
+
+absl::Status RunningEngine::StartExceptions() {
+  for (const auto& port : ports_) {
+    if (port->exception() == nullptr) continue;
+    absl::Status status = port->exception()->Start(port->port_id(), port->mtu(),
+                                                   lcores_[kIngressLcore].loop->doorbell());
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace groupcast

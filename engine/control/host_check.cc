@@ -22,7 +22,8 @@ absl::Status CheckHost(const EngineConfig& config) {
                                      "; `dpdk-devbind.py --status` lists those there are"));
     }
     for (const std::string& name : std::set{port.interface, port.kernel_interface}) {
-      if (name.empty() || if_nametoindex(name.c_str()) != 0) continue;
+      if (name.empty() || name == port.exception_interface || if_nametoindex(name.c_str()) != 0)
+        continue;
       missing.push_back(absl::StrCat(place, "there is no network interface '", name,
                                      "' here; `ip link` lists those there are"));
     }

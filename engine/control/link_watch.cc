@@ -20,9 +20,9 @@ constexpr auto kBetweenLooks = std::chrono::milliseconds(100);
 
 }  // namespace
 
-LinkWatch::LinkWatch(std::string name, uint16_t port_id, By by, PortState* state)
-    : by_(by), name_(std::move(name)), port_id_(port_id), state_(state) {
-  state_->link_up.store(false, std::memory_order_relaxed);
+LinkWatch::LinkWatch(std::string name, uint16_t port_id, By by, std::function<void(bool)> tell)
+    : by_(by), name_(std::move(name)), port_id_(port_id), tell_(std::move(tell)) {
+  tell_(false);
   if (by_ == By::kLooking) return;
   rte_eth_dev_callback_register(port_id_, RTE_ETH_EVENT_INTR_LSC, OnEvent, this);
 }
@@ -54,7 +54,7 @@ void LinkWatch::Begin(std::chrono::milliseconds patience) {
   const std::lock_guard lock(mutex_);
   begun_ = true;
   Look();
-  if (!state_->link_up.load(std::memory_order_relaxed)) {
+  if (!up_) {
     LogNotice(absl::StrCat("port '", name_, "' has no link yet"));
   }
   if (by_ == By::kEvents) return;
@@ -83,7 +83,9 @@ void LinkWatch::Look() {
   rte_eth_link link{};
   if (rte_eth_link_get_nowait(port_id_, &link) != 0) return;
   const bool up = link.link_status == RTE_ETH_LINK_UP;
-  if (state_->link_up.exchange(up, std::memory_order_relaxed) == up) return;
+  if (up_ == up) return;
+  up_ = up;
+  tell_(up);
   LogNotice(absl::StrCat("port '", name_, "': its link is ", up ? "up" : "down"));
 }
 

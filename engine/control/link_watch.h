@@ -7,17 +7,16 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <mutex>
 #include <string>
 #include <thread>
 
-#include "engine/datapath/port.h"
-
 namespace groupcast {
 
 // Follows the link of a port whose driver tells of it (a card's; vhost-user's two sides: whether
-// there is a peer), so that nothing waits for a peer that is gone. Not for ports with a kernel
-// interface, whose carrier the kernel tells.
+// there is a peer), so that nothing waits for a peer that is gone. Not for ports whose carrier the
+// kernel tells.
 class LinkWatch {
  public:
   // How the driver is asked: by its events, or again and again, as cards are whose interrupts may
@@ -27,7 +26,8 @@ class LinkWatch {
   // `name` is the port's, for the log. Before the device is configured: by events it has to be for
   // RTE_ETH_EVENT_INTR_LSC, for looking it must not be, since the driver would tell what its last
   // event said.
-  LinkWatch(std::string name, uint16_t port_id, By by, PortState* state);
+  // `tell`: on any thread, whenever it has changed; the first time it is down.
+  LinkWatch(std::string name, uint16_t port_id, By by, std::function<void(bool up)> tell);
   // Before the device is stopped: closing it tells of its link, too.
   ~LinkWatch();
   LinkWatch(const LinkWatch&) = delete;
@@ -49,7 +49,8 @@ class LinkWatch {
   bool begun_ = false;
   bool end_ = false;
   std::thread looker_;
-  PortState* state_;
+  std::function<void(bool)> tell_;
+  bool up_ = false;
 };
 
 }  // namespace groupcast

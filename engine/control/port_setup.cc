@@ -4,11 +4,10 @@
 
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_replace.h>
-#include <net/if.h>
 #include <rte_dev.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
-#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -19,6 +18,7 @@
 
 #include "engine/control/descriptors.h"
 #include "engine/control/eal.h"
+#include "engine/control/interface_request.h"
 #include "engine/control/kept_neighbours.h"
 #include "engine/control/kernel_vlan.h"
 #include "engine/control/log.h"
@@ -47,25 +47,16 @@ constexpr uint32_t kLeastRingFrame = 2048;
 constexpr uint32_t kRingBlock = 1 << 16;
 static_assert(kLargestMtu + kEthernetHeader + kVlanTag + RTE_PKTMBUF_HEADROOM <= UINT16_MAX);
 
-// One question about an interface; false where it can't be answered.
-bool AskInterface(const std::string& interface, unsigned long question, ifreq* answer) {
-  *answer = {};
-  interface.copy(answer->ifr_name, IFNAMSIZ - 1);
-  const int descriptor = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  const int rc = ioctl(descriptor, question, answer);
-  close(descriptor);
-  return rc == 0;
-}
-
 uint32_t InterfaceMtu(const std::string& interface) {
   ifreq answer;
-  return AskInterface(interface, SIOCGIFMTU, &answer) ? static_cast<uint32_t>(answer.ifr_mtu)
-                                                      : 1500;
+  return AskInterface(interface, SIOCGIFMTU, &answer) == 0 ? static_cast<uint32_t>(answer.ifr_mtu)
+                                                           : 1500;
 }
 
 bool IsPromiscuous(const std::string& interface) {
   ifreq answer;
-  return AskInterface(interface, SIOCGIFFLAGS, &answer) && (answer.ifr_flags & IFF_PROMISC) != 0;
+  return AskInterface(interface, SIOCGIFFLAGS, &answer) == 0 &&
+         (answer.ifr_flags & IFF_PROMISC) != 0;
 }
 
 // A device argument's number as the driver reads it (atoi()); `absent` where it
@@ -223,14 +214,16 @@ absl::Status PortSetup::Configure(uint16_t queues) {
   // Where the kernel has no interface to tell of, the driver may know whether
   // there is a peer.
   const bool tells_link = (*info.dev_flags & RTE_ETH_DEV_INTR_LSC) != 0;
-  if (interface_ == 0 && (config_.IsPci() || tells_link)) {
+  if ((interface_ == 0 || exception_ != nullptr) && (config_.IsPci() || tells_link)) {
     const auto by = config_.IsPci() ? LinkWatch::By::kLooking : LinkWatch::By::kEvents;
     conf.intr_conf.lsc = by == LinkWatch::By::kEvents ? 1 : 0;
-    link_watch_.emplace(config_.name, port_id_, by, &state_);
+    link_watch_.emplace(config_.name, port_id_, by, [this](bool up) { SetWireLink(up); });
   }
   // What an mbuf can't hold, the driver would not receive into it: then nothing is.
   const bool fits = ring_frame_ + RTE_PKTMBUF_HEADROOM <= UINT16_MAX;
   rx_queues_ = profile_.rx_queues && fits ? std::min(queues_, info.max_rx_queues) : uint16_t{0};
+  if (exception_ != nullptr) rx_queues_ = std::max(rx_queues_, uint16_t{1});
+  if (config_.IsPci() || exception_ != nullptr) FitMtu(info, &conf);
   rc = rte_eth_dev_configure(port_id_, rx_queues_, queues_, &conf);
   if (rc < 0) return Failed(rc, absl::StrCat("can't be configured with ", queues_, " TX queues"));
   tx_descriptors_ = kick_.count > 0
@@ -251,7 +244,8 @@ absl::Status PortSetup::Configure(uint16_t queues) {
     if (!kick.ok()) return kick.status();
     kick_ = *kick;
   }
-  return Begin();
+  if (exception_ != nullptr) status = SetUpException();
+  return status.ok() ? Begin() : status;
 }
 
 // By the profile's thresholds, or those that the driver itself would use.
@@ -305,7 +299,8 @@ absl::StatusOr<rte_mempool*> PortSetup::PoolFor(uint16_t queue, uint16_t descrip
   }
   if (receive_pools_.empty()) {
     // Where nothing is relayed only what a ring is filled with.
-    const uint32_t under_way = profile_.ingress ? tx_descriptors_ + kDatagramsUnderWay : 64;
+    const uint32_t under_way =
+        profile_.ingress || exception_ != nullptr ? tx_descriptors_ + kDatagramsUnderWay : 64;
     const uint32_t frame = std::max<uint32_t>(
         {mtu_ + kEthernetHeader + kVlanTag, ring_frame_, RTE_MBUF_DEFAULT_DATAROOM});
     auto pool = ReceivePool::Create(absl::StrCat("gc_rx_", port_id_),
@@ -330,7 +325,11 @@ absl::Status PortSetup::Begin() {
   if (rc < 0) return Failed(rc, "can't be started");
   started_ = true;
   // Starting resets a card, which then has to agree on a speed with its peer again.
-  if (link_watch_) link_watch_->Begin(config_.IsPci() ? kCardsLink : kPeersLink);
+  if (link_watch_) {
+    link_watch_->Begin(config_.IsPci() ? kCardsLink : kPeersLink);
+  } else if (exception_ != nullptr) {
+    SetWireLink(true);
+  }
   return absl::OkStatus();
 }
 
@@ -343,6 +342,11 @@ absl::StatusOr<std::unique_ptr<PortSetup>> PortSetup::Start(const PortConfig& co
   auto profile = LoadDeviceProfile(config.DeviceName());
   if (!profile.ok()) return profile.status();
   self->profile_ = *std::move(profile);
+  if (!config.exception_interface.empty()) {
+    auto exception = ExceptionInterface::Open(config.name, config.exception_interface);
+    if (!exception.ok()) return exception.status();
+    self->exception_ = *std::move(exception);
+  }
   absl::Status status = self->FindInterface();
   if (status.ok()) status = self->CheckDevice();
   if (status.ok()) status = self->Probe(queues);
@@ -355,6 +359,7 @@ absl::StatusOr<std::unique_ptr<PortSetup>> PortSetup::Start(const PortConfig& co
 PortSetup::~PortSetup() {
   const SigpipeBlocked blocked;
   link_watch_.reset();
+  exception_.reset();
   if (started_) rte_eth_dev_stop(port_id_);
   if (!probed_) return;
   rte_eth_dev_info info;
@@ -381,11 +386,13 @@ TxPlan PortSetup::Plan(uint16_t queue) const {
 }
 
 std::string PortSetup::Describe() const {
-  return absl::StrCat(
-      "port '", config_.name, "': ", device_, " (profile ", profile_.driver, "), ",
-      config_.interface.empty() ? "static next hops" : "interface " + config_.kernel_interface,
-      vlan_ != 0 ? absl::StrCat(", VLAN ", vlan_) : "", ", MTU ", mtu_, ", ", queues_,
-      " TX queue(s) of ", tx_descriptors_, "; ", DescribeSendPlan(Plan(0), profile_));
+  return absl::StrCat("port '", config_.name, "': ", device_, " (profile ", profile_.driver, "), ",
+                      config_.interface.empty() ? "static next hops"
+                      : exception_ != nullptr   ? "exception interface " + config_.kernel_interface
+                                                : "interface " + config_.kernel_interface,
+                      vlan_ != 0 ? absl::StrCat(", VLAN ", vlan_) : "", ", MTU ", mtu_, ", ",
+                      queues_, " TX queue(s) of ", tx_descriptors_, "; ",
+                      DescribeSendPlan(Plan(0), profile_));
 }
 
 }  // namespace groupcast

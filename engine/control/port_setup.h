@@ -6,11 +6,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 
 #include "engine/control/config.h"
 #include "engine/control/driver_profile.h"
+#include "engine/control/exception_interface.h"
 #include "engine/control/link_watch.h"
 #include "engine/control/port_plan.h"
 #include "engine/control/receive_pool.h"
@@ -43,12 +45,19 @@ class PortSetup {
   const KickSockets& kick() const { return kick_; }
   // Receive queues whose frames can be relayed; 0: none.
   uint16_t ingress_queues() const { return profile_.ingress ? rx_queues_ : uint16_t{0}; }
+  uint16_t receive_queues() const { return rx_queues_; }
   uint16_t port_id() const { return port_id_; }
   // What they receive into; has to outlive all ports, whose packets may share its mbufs.
   const std::vector<std::shared_ptr<ReceivePool>>& receive_pools() const { return receive_pools_; }
   bool receives_by_xdp() const { return xdp_ != nullptr; }
   // Null where frames are not received by our XDP program.
   XdpProgram* xdp_program() { return xdp_ != nullptr ? xdp_->program() : nullptr; }
+  // Null where the kernel has an interface without us, or none.
+  ExceptionInterface* exception() { return exception_.get(); }
+  // The mbufs for frames of that.
+  const std::shared_ptr<ReceivePool>& exception_pool() const { return exception_pool_; }
+  // What the kernel says of the port's interface.
+  void SetKernelLink(bool up);
   PortState* state() { return &state_; }
   const PortState* state() const { return &state_; }
   TxPlan Plan(uint16_t queue) const;
@@ -71,6 +80,9 @@ class PortSetup {
   absl::Status SetUpTransmit(const rte_eth_txconf& of_driver);
   absl::Status SetUpReceive(uint16_t descriptors);
   absl::Status Begin();
+  void FitMtu(const rte_eth_dev_info& info, rte_eth_conf* conf);
+  absl::Status SetUpException();
+  void SetWireLink(bool up);
   absl::Status Failed(int error, const std::string& what) const;
 
   PortConfig config_;
@@ -92,6 +104,11 @@ class PortSetup {
   std::vector<std::shared_ptr<ReceivePool>> receive_pools_;
   std::unique_ptr<XdpPort> xdp_;  // of net_af_xdp only
   KickSockets kick_;
+  std::unique_ptr<ExceptionInterface> exception_;
+  std::shared_ptr<ReceivePool> exception_pool_;
+  std::mutex link_mutex_;
+  bool kernel_up_ = true;  // under link_mutex_
+  bool wire_up_ = true;    // under link_mutex_
   PortState state_;
   std::optional<LinkWatch> link_watch_;
 };

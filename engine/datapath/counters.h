@@ -48,6 +48,9 @@ enum class Counter : uint8_t {
   kIngressForeign,
   kIngressMalformed,
   kIngressBadChecksum,
+  kExceptionReceived,
+  kExceptionSent,
+  kExceptionDropped,
   kSleeps,
   kKicks,
   // Control thread.

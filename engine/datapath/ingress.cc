@@ -9,8 +9,9 @@
 
 namespace groupcast {
 
-IngressLoop::IngressLoop(IngressLcore lcore, std::vector<IngressPort> ports)
-    : lcore_(std::move(lcore)), ports_(std::move(ports)) {
+IngressLoop::IngressLoop(IngressLcore lcore, std::vector<IngressPort> ports,
+                         std::vector<ExceptionLane> exceptions)
+    : lcore_(std::move(lcore)), ports_(std::move(ports)), exceptions_(std::move(exceptions)) {
   for (const IngressPort& port : ports_) {
     if (port.socket < 0 || sockets_.count == Doorbell::Sockets::kMost) {
       waits_ = false;
@@ -20,33 +21,57 @@ IngressLoop::IngressLoop(IngressLcore lcore, std::vector<IngressPort> ports)
   }
 }
 
-bool IngressLoop::Receive(const IngressTable& table) {
+bool IngressLoop::Receive(const IngressTable* table) {
   bool came = false;
-  for (const IngressPort& port : ports_) came |= ReceiveFrom(port, table);
+  for (const IngressPort& port : ports_) {
+    const IngressTable* claimed = port.relays ? table : nullptr;
+    if (claimed != nullptr || port.exception >= 0) came |= ReceiveFrom(port, claimed);
+  }
   return came;
 }
 
-bool IngressLoop::ReceiveFrom(const IngressPort& port, const IngressTable& table) {
+bool IngressLoop::ServeExceptions() {
+  bool moved = false;
+  for (ExceptionLane& exception : exceptions_) moved |= exception.Serve();
+  return moved;
+}
+
+void IngressLoop::DiscardExceptions() {
+  for (ExceptionLane& exception : exceptions_) exception.Discard();
+}
+
+// `table` null: all is left to the port's exception path.
+bool IngressLoop::ReceiveFrom(const IngressPort& port, const IngressTable* table) {
   rte_mbuf* mbufs[kBurst];
   const uint16_t n = rte_eth_rx_burst(port.port_id, port.queue, mbufs, kBurst);
   if (n == 0) return false;
+  if (table == nullptr) {
+    for (uint16_t i = 0; i < n; i++) exceptions_[port.exception].ToKernel(mbufs[i]);
+    return true;
+  }
   const uint64_t now_tsc = rte_rdtsc();
   // Asked for once a burst: it looks at every lcore's cache.
   const bool scarce = rte_mempool_avail_count(port.pool) < port.pool->size / 4;
   for (uint16_t i = 0; i < n; i++) {
     if (i + 1 < n) rte_prefetch0(rte_pktmbuf_mtod(mbufs[i + 1], void*));
-    Take(port, table, scarce, mbufs[i], now_tsc);
+    Take(port, *table, scarce, mbufs[i], now_tsc);
   }
   return true;
+}
+
+// What is no datagram for a claimed address.
+void IngressLoop::Leave(const IngressPort& port, Counter why, rte_mbuf* mbuf) {
+  lcore_.counters->Add(why);
+  if (port.exception >= 0) {
+    exceptions_[port.exception].ToKernel(mbuf);
+  } else {
+    rte_pktmbuf_free(mbuf);
+  }
 }
 
 void IngressLoop::Take(const IngressPort& port, const IngressTable& table, bool scarce,
                        rte_mbuf* mbuf, uint64_t now_tsc) {
   lcore_.counters->Add(Counter::kIngressFrames);
-  const auto refuse = [&](Counter why) {
-    lcore_.counters->Add(why);
-    rte_pktmbuf_free(mbuf);
-  };
   const uint64_t checksum = mbuf->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK;
   IngressFrame frame;
   FrameKind kind = FrameKind::kMalformed;
@@ -54,18 +79,19 @@ void IngressLoop::Take(const IngressPort& port, const IngressTable& table, bool 
     kind = ReadFrame(rte_pktmbuf_mtod(mbuf, const uint8_t*), mbuf->data_len, port.state->Mac(),
                      checksum == RTE_MBUF_F_RX_L4_CKSUM_GOOD, &frame);
   }
-  if (kind == FrameKind::kMalformed) return refuse(Counter::kIngressMalformed);
-  if (kind == FrameKind::kForeign) return refuse(Counter::kIngressForeign);
+  if (kind == FrameKind::kMalformed) return Leave(port, Counter::kIngressMalformed, mbuf);
+  if (kind == FrameKind::kForeign) return Leave(port, Counter::kIngressForeign, mbuf);
   const IngressClaim* found = table.Find({frame.destination, frame.udp_port});
-  if (found == nullptr) return refuse(Counter::kIngressForeign);
+  if (found == nullptr) return Leave(port, Counter::kIngressForeign, mbuf);
   const IngressClaim& claim = *found;
   if (claim.interface != 0 && claim.interface != port.interface) {
-    return refuse(Counter::kIngressForeign);
+    return Leave(port, Counter::kIngressForeign, mbuf);
   }
   IngressFlow* flow = claim.flow;
   if (kind == FrameKind::kBadChecksum || checksum == RTE_MBUF_F_RX_L4_CKSUM_BAD) {
     flow->counters().Add(FlowCounter::kBadChecksum);
-    return refuse(Counter::kIngressBadChecksum);
+    lcore_.counters->Add(Counter::kIngressBadChecksum);
+    return rte_pktmbuf_free(mbuf);
   }
   if (claim.from != nullptr &&
       std::find(claim.from->begin(), claim.from->end(), frame.source) == claim.from->end()) {

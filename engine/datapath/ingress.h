@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "engine/datapath/exception_lane.h"
 #include "engine/datapath/idle.h"
 #include "engine/datapath/ingress_flow.h"
 #include "engine/datapath/ingress_frame.h"
@@ -53,23 +54,35 @@ struct IngressPort {
   const PortState* state;
   int socket;               // that the driver receives by; -1: it can't be waited for
   const rte_mempool* pool;  // that it receives into
+  bool relays;              // what is claimed; others only have an exception path
+  // Which exception path takes what nobody claims; -1: the kernel has it anyway, or nobody wants
+  // it.
+  int exception;
 };
 
 // ROOM 1 of relayed datagrams: takes frames from the ports' RX, finds the flow of each and gives
 // flows their turns. One lcore's.
 class IngressLoop {
  public:
-  IngressLoop(IngressLcore lcore, std::vector<IngressPort> ports);
+  IngressLoop(IngressLcore lcore, std::vector<IngressPort> ports,
+              std::vector<ExceptionLane> exceptions);
 
-  bool HasPorts() const { return !ports_.empty(); }
   // Those of all ports; null where one of them has none.
   const Doorbell::Sockets* sockets() const { return waits_ ? &sockets_ : nullptr; }
+  // Whether some port is to be received from. `table`: of what is claimed; null: nothing is.
+  bool Receives(const IngressTable* table) const {
+    return !ports_.empty() && (table != nullptr || !exceptions_.empty());
+  }
   // A burst of each port; whether anything came.
-  bool Receive(const IngressTable& table);
+  bool Receive(const IngressTable* table);
+  // What exception interfaces have for the wire; whether anything moved.
+  bool ServeExceptions();
   // A turn for each flow that has something to send; whether anything moved.
   bool Serve();
   // Gives up what waits.
   void Discard();
+  // The same of exception interfaces, whose threads have ended.
+  void DiscardExceptions();
   // Whether flows wait for something.
   bool Waits() const { return first_ != nullptr; }
   // Whether one of them waits for its rate only, and soon may go on: it is not a time to sleep.
@@ -78,12 +91,14 @@ class IngressLoop {
  private:
   static constexpr uint16_t kBurst = 32;
 
-  bool ReceiveFrom(const IngressPort& port, const IngressTable& table);
+  bool ReceiveFrom(const IngressPort& port, const IngressTable* table);
   void Take(const IngressPort& port, const IngressTable& table, bool scarce, rte_mbuf* mbuf,
             uint64_t now_tsc);
+  void Leave(const IngressPort& port, Counter why, rte_mbuf* mbuf);
 
   IngressLcore lcore_;
   std::vector<IngressPort> ports_;
+  std::vector<ExceptionLane> exceptions_;
   Doorbell::Sockets sockets_;
   bool waits_ = true;
   IngressFlow* first_ = nullptr;

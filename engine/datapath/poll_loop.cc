@@ -41,7 +41,13 @@ PollLoop::PollLoop(const Options& options, const std::vector<PortOptions>& ports
   for (PortPlace* place : port_of_index_) {
     lcore.ports.push_back(place != nullptr ? &place->turns : nullptr);
   }
-  ingress_ = std::make_unique<IngressLoop>(std::move(lcore), options.ingress_ports);
+  std::vector<ExceptionLane> exceptions;
+  for (ExceptionLane::Options exception : options.exceptions) {
+    exception.counters = &counters_;
+    exceptions.emplace_back(exception);
+  }
+  ingress_ =
+      std::make_unique<IngressLoop>(std::move(lcore), options.ingress_ports, std::move(exceptions));
 }
 
 void PollLoop::Run(const std::atomic<RunMode>& mode) {
@@ -59,6 +65,7 @@ void PollLoop::Run(const std::atomic<RunMode>& mode) {
   }
   // What there was no time for.
   ingress_->Discard();
+  ingress_->DiscardExceptions();
   for (const auto& place : ports_) place->turns.End(kNotStarted);
   options_.readers->Leave(reader);
 }
@@ -83,9 +90,9 @@ bool PollLoop::RunOnce(RunMode mode) {
 }
 
 bool PollLoop::TakeIngress(RunMode mode) {
-  bool moved = false;
+  bool moved = ingress_->ServeExceptions();
   const IngressTable* table = options_.ingress->load(std::memory_order_acquire);
-  if (table != nullptr && ingress_->Receive(*table)) {
+  if (ingress_->Receives(table) && ingress_->Receive(table)) {
     moved = true;
     if (drained_.load(std::memory_order_relaxed)) drained_.store(false, std::memory_order_release);
   }
@@ -159,7 +166,7 @@ void PollLoop::IdleStep() {
 
 // `quiet`: nothing waits for room, or for its rate.
 void PollLoop::Sleep(bool quiet) {
-  const bool receives = ingress_->HasPorts() && options_.ingress->load() != nullptr;
+  const bool receives = ingress_->Receives(options_.ingress->load());
   const Doorbell::Sockets* sockets = receives && quiet ? ingress_->sockets() : nullptr;
   doorbell_.PrepareSleep(sockets != nullptr);
   if (Pending()) {

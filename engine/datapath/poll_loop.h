@@ -53,7 +53,8 @@ class PollLoop {
     const std::atomic<uint64_t>* usable_changes = nullptr;  // Resolver::UsableChanges()
     const std::atomic<bool>* egress_policy = nullptr;       // Resolver::EgressPolicy()
     std::vector<IngressPort> ingress_ports;
-    std::vector<Arena> ingress_requests;  // by the engine's index of the port
+    std::vector<Arena> ingress_requests;             // by the engine's index of the port
+    std::vector<ExceptionLane::Options> exceptions;  // that `ingress_ports` name; without counters
   };
 
   // What the loop needs to know of one of its ports.

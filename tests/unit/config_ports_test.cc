@@ -50,6 +50,20 @@ ports:
   EXPECT_EQ(fixed.next_hops[3].prefix, Ipv4("10.0.0.0"));
 }
 
+TEST_F(ConfigTest, ExceptionInterfaces) {
+  const auto config = Load(R"(
+ports:
+  - {name: nic, device: 0000:03:00.0, exception_interface: eth0}
+  - {name: vlan, device: 0000:03:00.1, exception_interface: eth1, kernel_interface: eth1.100}
+)");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->ports[0].interface, "eth0");
+  EXPECT_EQ(config->ports[0].kernel_interface, "eth0");
+  EXPECT_EQ(config->ports[0].exception_interface, "eth0");
+  EXPECT_EQ(config->ports[1].interface, "eth1");
+  EXPECT_EQ(config->ports[1].kernel_interface, "eth1.100");
+}
+
 TEST_F(ConfigTest, OneErrorEachInAPort) {
   const std::string fixed =
       "static: {mac: 02:00:00:00:00:01, address: 10.0.0.1, "
@@ -133,6 +147,18 @@ TEST_F(ConfigTest, OneErrorEachInAPort) {
        "{name: a, device: net_null0, static: {mac: 02:00:00:00:00:01, address: 10.0.0.1, "
        "vlan: 4095, next_hops: [{to: 10.0.0.0/8, mac: 02:00:00:00:00:02}]}}",
        "vlan: '4095' is not an integer from 1 to 4094"},
+      {"static and exception interface",
+       "{name: a, device: net_null0, exception_interface: gc0, " + fixed + "}",
+       "exception_interface: has routes and neighbours of the kernel's; remove it, or 'static'"},
+      {"interface and exception interface",
+       "{name: a, device: 0000:03:00.0, interface: eth0, exception_interface: gc0}",
+       "exception_interface: the device's kernel interface is 'eth0' already"},
+      {"a device with an interface, and exception interface",
+       "{name: a, device: \"net_af_packet0,iface=eth1\", exception_interface: gc0}",
+       "exception_interface: the device's kernel interface is 'eth1' already"},
+      {"an exception interface that can't be",
+       "{name: a, device: 0000:03:00.0, exception_interface: sixteen-letters-}",
+       "exception_interface: 'sixteen-letters-' is not the name of a kernel interface"},
       {"static and kernel interface",
        "{name: a, device: net_null0, kernel_interface: eth1, " + fixed + "}",
        "static: the port has the kernel interface 'eth1'"},

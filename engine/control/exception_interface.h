@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 the Groupcast authors
+#pragma once
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+#include <rte_ether.h>
+#include <rte_mbuf.h>
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "engine/control/followed_interface.h"
+#include "engine/datapath/counters.h"
+#include "engine/datapath/exception_lane.h"
+#include "engine/datapath/idle.h"
+
+namespace groupcast {
+
+// The kernel's interface of a port that the kernel has no driver for: a TAP, whose frames go out by
+// the port, and which gets what the port receives and nobody else wants. With its own thread, which
+// sleeps while the kernel sends nothing; net_tap's would be polled, and makes its system calls on
+// an lcore.
+class ExceptionInterface {
+ public:
+  // Makes the interface, or takes a TAP of that name that nobody uses: a persistent one keeps its
+  // addresses and routes while no engine runs. `port`: for messages.
+  static absl::StatusOr<std::unique_ptr<ExceptionInterface>> Open(const std::string& port,
+                                                                  const std::string& interface);
+  // One that was made, and is not persistent, is gone then. The lcore still has Discard() to do.
+  ~ExceptionInterface();
+  ExceptionInterface(const ExceptionInterface&) = delete;
+  ExceptionInterface& operator=(const ExceptionInterface&) = delete;
+
+  bool made() const { return made_; }
+  // What the port is: its MAC, and the longest packet that it takes. One that was made is up then.
+  absl::Status Adopt(const rte_ether_addr& mac, uint32_t most_mtu);
+  // What the port's link is.
+  void SetCarrier(bool up);
+
+  // The ways of frames between here and an lcore. `name`: unique in the process.
+  absl::Status MakeRings(const std::string& name);
+  const ExceptionRings& rings() const { return rings_; }
+  // Moves frames from now on, and gives the device what is set on the interface. `doorbell`: of the
+  // lcore that has the other end of the rings.
+  absl::Status Start(uint16_t port_id, uint32_t most_mtu, Doorbell* doorbell);
+  // No more; what it still had is in the rings.
+  void Stop();
+  const Counters& counters() const { return counters_; }
+
+ private:
+  static constexpr unsigned kBurst = 32;
+
+  ExceptionInterface(std::string port, std::string interface, int tap, bool made);
+  absl::Status Failed(int error, const std::string& what) const;
+  void Run();
+  bool ReadFrames();
+  bool WriteFrames();
+  void Write(const rte_mbuf* frame);
+
+  const std::string port_;
+  const std::string interface_;
+  const int tap_;
+  const bool made_;
+  int wake_ = -1;
+  std::atomic<bool> end_{false};
+  ExceptionRings rings_;
+  Doorbell* doorbell_ = nullptr;
+  std::optional<FollowedInterface> followed_;
+  Counters counters_;
+  std::array<rte_mbuf*, kBurst> empty_;  // the first `nb_empty_`
+  unsigned nb_empty_ = 0;
+  std::thread thread_;
+};
+
+}  // namespace groupcast
