@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "api/left_behind.h"
+#include "api/seat.h"
 
 namespace groupcast {
 namespace {
@@ -37,9 +38,16 @@ bool KnownRecipients::Call::IsOf(const EngineUse& use, const UdpSocket& socket,
 
 KnownRecipients::~KnownRecipients() {
   LeftBehind<KnownChunk>::Reap();
+  // A signal handler has called exit(): what the interrupted call has posted has no hold on them.
+  const bool amid_call = InCallHere();
   for (Call& call : calls_) {
     for (auto& chunk : call.chunks_) {
-      if (chunk != nullptr) LeftBehind<KnownChunk>::Leave(std::move(chunk));
+      if (chunk == nullptr) continue;
+      if (amid_call) {
+        static_cast<void>(chunk.release());
+      } else {
+        LeftBehind<KnownChunk>::Leave(std::move(chunk));
+      }
     }
   }
 }
