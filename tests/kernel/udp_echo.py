@@ -3,7 +3,8 @@
 # Copyright (c) 2026 the Groupcast authors
 """udp_echo.py serve ADDRESS PORT | ask ADDRESS PORT COUNT
 
-An ordinary UDP server that sends back what it gets, and a client that asks COUNT times, each time with
+An ordinary UDP server that says "ready" and sends back what it gets, and a client that asks COUNT
+times, each time with
 another length, and wants each answer within two seconds.
 """
 import socket
@@ -13,6 +14,7 @@ sd = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 server = (sys.argv[2], int(sys.argv[3]))
 if sys.argv[1] == 'serve':
     sd.bind(server)
+    print('ready', flush=True)
     while True:
         data, client = sd.recvfrom(65536)
         sd.sendto(data, client)

@@ -1,0 +1,44 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 the Groupcast authors
+#
+# In the guest, whose root is the host's: binds the card as the test wants it, and runs the test's
+# scenario there. What is written to /run/shared is seen by the test.
+. /run/shared/settings
+{
+  ip link set lo up
+  # EAL opens each driver in its folder, all over 9p: only those that are needed.
+  folder=$(echo /usr/lib/*/dpdk/pmds-*)
+  mkdir -p /run/pmds/{all,wanted}
+  mount --bind "$folder" /run/pmds/all
+  for driver in bus_pci bus_vdev mempool_ring net_e1000 net_virtio; do
+    for file in /run/pmds/all/librte_$driver.so.*; do ln -s "$file" /run/pmds/wanted/; done
+  done
+  mount --bind /run/pmds/wanted "$folder"
+
+  bind_card() {
+    echo "$binding" >"/sys/bus/pci/devices/$device/driver_override"
+    [[ ! -e /sys/bus/pci/devices/$device/driver ]] ||
+      echo "$device" >"/sys/bus/pci/devices/$device/driver/unbind"
+    echo "$device" >/sys/bus/pci/drivers_probe
+  }
+  [[ -n ${kernel_first:-} ]] || bind_card
+  groupcastd=$build/tools/groupcastd/groupcastd
+  groupcast_send=$build/tools/groupcast-send
+
+  # "FILE": until the test has made it.
+  await_host() { until [[ -e /run/shared/$1 ]]; do sleep 0.1; done; }
+  tell_host() { touch "/run/shared/$1"; }
+  # "FILE PATTERN": until a line of the file matches, at most 30 seconds.
+  await_line() {
+    local i
+    for ((i = 0; i < 300; i++)); do
+      ! grep -qs -- "$2" "$1" || return 0
+      sleep 0.1
+    done
+    echo "no line '$2' in $1"
+    return 1
+  }
+  set -e
+  . "$scenario"
+} >/run/shared/guest.log 2>&1
