@@ -37,6 +37,10 @@ void PutPort(const EngineOptions::Port& port, YAML::Emitter* yaml) {
   if (!port.interface.empty()) {
     *yaml << YAML::Key << "interface" << YAML::Value << YAML::DoubleQuoted << port.interface;
   }
+  if (!port.exception_interface.empty()) {
+    *yaml << YAML::Key << "exception_interface" << YAML::Value << YAML::DoubleQuoted
+          << port.exception_interface;
+  }
   if (port.tx_descriptors) {
     *yaml << YAML::Key << "tx_descriptors" << YAML::Value << *port.tx_descriptors;
   }

@@ -45,8 +45,11 @@ struct EngineOptions {
   };
   struct Port {
     std::string name;
-    std::string device;           // "net_af_packet0,iface=eth0", "0000:03:00.0", any DPDK vdev
-    std::string interface;        // the kernel interface it sends for; empty: the device's argument
+    std::string device;     // "net_af_packet0,iface=eth0", "0000:03:00.0", any DPDK vdev
+    std::string interface;  // the kernel interface it sends for; empty: the device's argument
+    // For a device that the kernel has no driver for (a card bound to vfio-pci, vhost-user): a TAP
+    // that the engine makes, or takes if nobody uses it, and by which the host goes on using it.
+    std::string exception_interface;
     std::optional<Static> fixed;  // instead of a kernel interface
     // Where the driver's profile is overridden.
     std::optional<uint32_t> tx_descriptors;

@@ -77,12 +77,14 @@ ConfigTable<DriverProfile> ProfileTable() {
           {"min_frame", Integer(&P::min_frame, 14, 64), "bytes", "shortest frame that it takes"},
           {"completion",
            OneOf(&P::completion, {{"eager", Completion::kEager},
-                                  {"told", Completion::kTold},
                                   {"consumer", Completion::kConsumer},
                                   {"silent", Completion::kSilent}}),
            "",
-           "how one learns that a packet's memory was read: eager: when the burst returns; "
-           "told: it can be asked; consumer: when the mbuf comes back; silent: never"},
+           "when a packet's memory was read: eager: when the burst returns; consumer: when the "
+           "mbuf "
+           "comes back; silent: with later traffic only. For these what may change again is "
+           "copied, "
+           "once for all recipients"},
           {"memory", OneOf(&P::reads_any_memory, {{"dpdk", false}, {"any", true}}), "",
            "what it reads payloads from: any memory of the process, or DPDK's own only; for these "
            "the application's memory is copied"},

@@ -11,7 +11,7 @@
 namespace groupcast {
 
 // When a driver gives an mbuf back (DESIGN: done and released).
-enum class Completion { kEager, kTold, kConsumer, kSilent };
+enum class Completion { kEager, kConsumer, kSilent };
 
 // What is known of one DPDK driver; read from drivers-config/<driver>.yaml, where every value has
 // its source beside it.

@@ -29,8 +29,6 @@ std::string Memory(const TxPlan& plan, const DriverProfile& profile) {
   switch (profile.completion) {
     case Completion::kEager:
       return "handed back when the driver has taken the packets";
-    case Completion::kTold:
-      return "handed back when the device has read it";
     case Completion::kConsumer:
       return "handed back when the last packet's consumer frees it";
     case Completion::kSilent:

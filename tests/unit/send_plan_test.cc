@@ -23,9 +23,9 @@ TEST(SendPlanTest, SaysWhatBecomesOfAPayload) {
       {true, 256, 0, Completion::kEager, true,
        "payloads above 256 bytes are chained, smaller ones copied; checksums in software; "
        "application memory: handed back when the driver has taken the packets"},
-      {true, 0, kIp | kUdp, Completion::kTold, true,
+      {true, 0, kIp | kUdp, Completion::kEager, true,
        "payloads are chained; checksums by the device; "
-       "application memory: handed back when the device has read it"},
+       "application memory: handed back when the driver has taken the packets"},
       {true, 100, kIp, Completion::kConsumer, true,
        "payloads above 100 bytes are chained, smaller ones copied; IPv4 checksums by the device, "
        "UDP checksums in software; "
