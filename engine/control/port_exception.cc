@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "engine/control/kept_neighbours.h"
 #include "engine/control/log.h"
 #include "engine/control/port_setup.h"
 
@@ -33,7 +34,11 @@ absl::Status PortSetup::SetUpException() {
   rte_ether_addr mac;
   int rc = rte_eth_macaddr_get(port_id_, &mac);
   if (rc < 0) return Failed(rc, "does not tell its MAC");
+  // Another MAC costs an interface its neighbours, and the VLANs on it theirs.
+  KeptNeighbours kept[] = {KeptNeighbours::Read(interface_),
+                           KeptNeighbours::Read(kernel_interface_)};
   if (absl::Status status = exception_->Adopt(mac, mtu_); !status.ok()) return status;
+  for (KeptNeighbours& neighbours : kept) neighbours.PutBack();
   auto pool =
       ReceivePool::Create(absl::StrCat("gc_x_", port_id_), tx_descriptors_ + kFramesUnderWay,
                           mtu_ + kEthernetHeader + kVlanTag);

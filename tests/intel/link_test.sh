@@ -1,0 +1,39 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 the Groupcast authors
+#
+# link_test.sh MODEL BINDING GROUPCAST_SINK
+#
+# The cable is cut while a guest sends to 10,000: calls return, with errors that say why; the exception
+# interface has no carrier; and all goes on by itself when the cable is back.
+. "$(dirname "$0")/_guest.sh"
+sink=$3
+"$sink" --recipients 10.200.0.1-10.200.39.16:5004 --idle 4 >"$dir/sink.log" 2>&1 &
+sink_pid=$!
+wait_for_line "$dir/sink.log" '^groupcast-sink: ready'
+start_guest "$1" "$2" link
+await_guest sending
+sleep 2
+monitor "set_link card off"
+await_guest cut
+sleep 1
+monitor "set_link card on"
+await_guest back
+end_guest
+wait $sink_pid
+summary=$(grep '^groupcast-send: summary' "$dir/shared/send.out")
+[[ $summary =~ sent=([0-9]+)\ errors=([0-9]+) ]] || fail "no summary" "$dir/shared/send.out"
+sent=${BASH_REMATCH[1]} errors=${BASH_REMATCH[2]}
+check "each recipient is sent or failed" test $((sent + errors)) = 600000
+check "some failed" test "$errors" -gt 10000
+check "most were sent" test "$sent" -gt 200000
+down=$(awk '$1 == "link_down" { print $2 }' "$dir/shared/send.out")
+check "for want of a link: $down" test "${down:-0}" -ge "$errors"
+check "no packet was kept" test -z "$(grep 'is kept' "$dir/shared/send.out")"
+[[ $(grep summary "$dir/sink.log") =~ received=([0-9]+).*corrupt=0\ duplicate=0 ]] || fail "receivers" "$dir/sink.log"
+received=${BASH_REMATCH[1]:-0}
+# Gone are those in the card's ring when the cable is cut, and most of what the kernel has for a next hop
+# that has to be asked for again then. End markers are not counted by the sender.
+unresolved=$(awk '$1 == "kernel_unresolved" { print $2 }' "$dir/shared/send.out")
+check "what was sent came: $received of $sent" test "$received" -gt $((sent - 2000 - ${unresolved:-0}))
+finish_guests
