@@ -175,7 +175,7 @@ absl::Status RunningEngine::StartLcores() {
     if (!thread.ok()) return thread.status();
     lcore.thread = *std::move(thread);
   }
-  return StartExceptions();
+  return StartAttending();
 }
 
 void RunningEngine::WarnOfEgressFilters() {

@@ -82,7 +82,10 @@ class RunningEngine {
   absl::Status StartResolver();
   absl::Status StartIngress();
   absl::Status AddIngress(PollLoop::Options* options);
-  absl::Status StartExceptions();
+  // Of ports: exception paths, and cards that may be taken out.
+  absl::Status StartAttending();
+  // Returns once no lcore is inside of what it began before.
+  void AwaitLcores() const;
   absl::Status StartLcores();
   void OnInterface(uint16_t port, const InterfaceState& state);
   void WarnOfEgressFilters();

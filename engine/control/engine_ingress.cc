@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
+#include <thread>
 
 #include "engine/control/engine.h"
 #include "engine/control/log.h"
@@ -101,8 +103,15 @@ absl::Status RunningEngine::AddIngress(PollLoop::Options* options) {
   return absl::OkStatus();
 }
 
-absl::Status RunningEngine::StartExceptions() {
+void RunningEngine::AwaitLcores() const {
+  const std::shared_ptr<LcoreGrace>& readers = ingress_->readers();
+  const uint64_t token = readers->Replaced();
+  while (!readers->Passed(token)) std::this_thread::sleep_for(std::chrono::microseconds(200));
+}
+
+absl::Status RunningEngine::StartAttending() {
   for (const auto& port : ports_) {
+    port->SetAwaitLcores([this] { AwaitLcores(); });
     if (port->exception() == nullptr) continue;
     absl::Status status = port->exception()->Start(port->port_id(), port->mtu(),
                                                    lcores_[kIngressLcore].loop->doorbell());

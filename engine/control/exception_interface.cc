@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 
 #include "engine/control/clock.h"
 #include "engine/control/eal.h"
@@ -94,6 +95,7 @@ absl::Status ExceptionInterface::Adopt(const rte_ether_addr& mac, uint32_t most_
     error = SetInterface(SIOCSIFMTU, &request);
   }
   if (error != 0) return Failed(error, "does not take the device's MTU");
+  adopted_.store(true);
   if (!made_) return absl::OkStatus();
   error = AskInterface(interface_, SIOCGIFFLAGS, &request);
   request.ifr_flags = static_cast<short>(request.ifr_flags | IFF_UP);
@@ -128,7 +130,8 @@ absl::Status ExceptionInterface::Start(uint16_t port_id, uint32_t most_mtu, Door
   wake_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
   if (wake_ < 0) return Failed(errno, "has no descriptor left for its thread");
   doorbell_ = doorbell;
-  followed_.emplace(port_, interface_, port_id, most_mtu);
+  port_id_ = port_id;
+  most_mtu_ = most_mtu;
   auto thread = StartThread(absl::StrCat("gc-", interface_).substr(0, 15), [this] { Run(); });
   if (!thread.ok()) return thread.status();
   thread_ = *std::move(thread);
@@ -155,10 +158,12 @@ void ExceptionInterface::Stop() {
 
 void ExceptionInterface::Run() {
   int64_t nap_ns = kFirstNapNs;
+  std::optional<FollowedInterface> followed;
   int64_t follow_at_ns = 0;
   while (!end_.load(std::memory_order_acquire)) {
     if (const int64_t now_ns = MonotonicNs(); now_ns >= follow_at_ns) {
-      followed_->Follow();
+      if (adopted_.exchange(false)) followed.emplace(port_, interface_, port_id_, most_mtu_);
+      if (followed) followed->Follow();
       follow_at_ns = now_ns + kFollowNs;
     }
     const bool wrote = WriteFrames();

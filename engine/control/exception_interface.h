@@ -11,7 +11,6 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <thread>
 
@@ -38,7 +37,8 @@ class ExceptionInterface {
   ExceptionInterface& operator=(const ExceptionInterface&) = delete;
 
   bool made() const { return made_; }
-  // What the port is: its MAC, and the longest packet that it takes. One that was made is up then.
+  // What the port is, also another card than before: its MAC, and the longest packet that it takes.
+  // An interface that was made is up then.
   absl::Status Adopt(const rte_ether_addr& mac, uint32_t most_mtu);
   // What the port's link is.
   void SetCarrier(bool up);
@@ -69,9 +69,11 @@ class ExceptionInterface {
   const bool made_;
   int wake_ = -1;
   std::atomic<bool> end_{false};
+  std::atomic<bool> adopted_{false};  // since the thread last looked
   ExceptionRings rings_;
   Doorbell* doorbell_ = nullptr;
-  std::optional<FollowedInterface> followed_;
+  uint16_t port_id_ = 0;
+  uint32_t most_mtu_ = 0;
   Counters counters_;
   std::array<rte_mbuf*, kBurst> empty_;  // the first `nb_empty_`
   unsigned nb_empty_ = 0;

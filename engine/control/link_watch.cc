@@ -20,8 +20,13 @@ constexpr auto kBetweenLooks = std::chrono::milliseconds(100);
 
 }  // namespace
 
-LinkWatch::LinkWatch(std::string name, uint16_t port_id, By by, std::function<void(bool)> tell)
-    : by_(by), name_(std::move(name)), port_id_(port_id), tell_(std::move(tell)) {
+LinkWatch::LinkWatch(std::string name, uint16_t port_id, By by, std::function<void(bool)> tell,
+                     std::function<bool()> present)
+    : by_(by),
+      name_(std::move(name)),
+      port_id_(port_id),
+      tell_(std::move(tell)),
+      present_(std::move(present)) {
   tell_(false);
   if (by_ == By::kLooking) return;
   rte_eth_dev_callback_register(port_id_, RTE_ETH_EVENT_INTR_LSC, OnEvent, this);
@@ -69,8 +74,16 @@ void LinkWatch::Begin(std::chrono::milliseconds patience) {
 
 void LinkWatch::KeepLooking() {
   std::unique_lock lock(mutex_);
-  while (!ended_.wait_for(lock, kBetweenLooks, [this] { return end_; })) Look();
+  while (!ended_.wait_for(lock, kBetweenLooks, [this] { return end_.load(); })) {
+    if (present_()) {
+      Look();
+    } else {
+      up_ = false;
+    }
+  }
 }
+
+void LinkWatch::End() { end_.store(true); }
 
 int LinkWatch::OnEvent(uint16_t, rte_eth_event_type, void* self, void*) {
   auto* watch = static_cast<LinkWatch*>(self);

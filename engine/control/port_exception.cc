@@ -39,11 +39,13 @@ absl::Status PortSetup::SetUpException() {
                            KeptNeighbours::Read(kernel_interface_)};
   if (absl::Status status = exception_->Adopt(mac, mtu_); !status.ok()) return status;
   for (KeptNeighbours& neighbours : kept) neighbours.PutBack();
-  auto pool =
-      ReceivePool::Create(absl::StrCat("gc_x_", port_id_), tx_descriptors_ + kFramesUnderWay,
-                          mtu_ + kEthernetHeader + kVlanTag);
-  if (!pool.ok()) return pool.status();
-  exception_pool_ = *std::move(pool);
+  if (exception_pool_ == nullptr) {
+    auto pool =
+        ReceivePool::Create(absl::StrCat("gc_x_", port_id_), tx_descriptors_ + kFramesUnderWay,
+                            mtu_ + kEthernetHeader + kVlanTag);
+    if (!pool.ok()) return pool.status();
+    exception_pool_ = *std::move(pool);
+  }
   // The kernel looks itself which groups it has joined.
   rc = rte_eth_allmulticast_enable(port_id_);
   if (rc < 0 && config_.IsPci() && rte_eth_promiscuous_enable(port_id_) < 0) {

@@ -30,17 +30,12 @@
 namespace groupcast {
 namespace {
 
-constexpr int kQueueTries = 50;
-constexpr auto kBetweenTries = std::chrono::milliseconds(10);
-
 constexpr char kAfPacket[] = "net_af_packet";
 constexpr char kAfXdp[] = "net_af_xdp";
 constexpr char kVirtioUser[] = "net_virtio_user";
 constexpr auto kCardsLink = std::chrono::milliseconds(5000);
 constexpr auto kPeersLink = std::chrono::milliseconds(0);
 constexpr auto kFirstPeer = std::chrono::seconds(10);
-// Received datagrams that wait, or that packets under way share, beside those in the rings.
-constexpr uint32_t kDatagramsUnderWay = 2048;
 // TPACKET2_HDRLEN and alignment before the frame in net_af_packet's ring.
 constexpr uint32_t kRingFrameOverhead = 64 + kEthernetHeader + kVlanTag;
 constexpr uint32_t kLeastRingFrame = 2048;
@@ -217,27 +212,23 @@ absl::Status PortSetup::Configure(uint16_t queues) {
   if ((interface_ == 0 || exception_ != nullptr) && (config_.IsPci() || tells_link)) {
     const auto by = config_.IsPci() ? LinkWatch::By::kLooking : LinkWatch::By::kEvents;
     conf.intr_conf.lsc = by == LinkWatch::By::kEvents ? 1 : 0;
-    link_watch_.emplace(config_.name, port_id_, by, [this](bool up) { SetWireLink(up); });
+    WatchCard();
+    link_watch_.emplace(
+        config_.name, port_id_, by, [this](bool up) { SetWireLink(up); },
+        [this] { return AttendCard(); });
   }
   // What an mbuf can't hold, the driver would not receive into it: then nothing is.
   const bool fits = ring_frame_ + RTE_PKTMBUF_HEADROOM <= UINT16_MAX;
   rx_queues_ = profile_.rx_queues && fits ? std::min(queues_, info.max_rx_queues) : uint16_t{0};
   if (exception_ != nullptr) rx_queues_ = std::max(rx_queues_, uint16_t{1});
   if (config_.IsPci() || exception_ != nullptr) FitMtu(info, &conf);
-  rc = rte_eth_dev_configure(port_id_, rx_queues_, queues_, &conf);
-  if (rc < 0) return Failed(rc, absl::StrCat("can't be configured with ", queues_, " TX queues"));
   tx_descriptors_ = kick_.count > 0
                         ? static_cast<uint16_t>(std::min<uint32_t>(ring_frames_, UINT16_MAX))
                         : config_.tx_descriptors.value_or(profile_.tx_descriptors);
   // net_af_xdp makes both rings as long as the receive queue's is to be, and they
   // are the kernel's.
   if (xdp_) tx_descriptors_ = std::bit_ceil(tx_descriptors_);
-  uint16_t rx_descriptors = xdp_ ? tx_descriptors_ : profile_.rx_descriptors;
-  rc = rte_eth_dev_adjust_nb_rx_tx_desc(port_id_, &rx_descriptors, &tx_descriptors_);
-  if (rc < 0) return Failed(rc, "refuses the number of descriptors");
-  absl::Status status = SetUpTransmit(info.default_txconf);
-  if (!status.ok()) return status;
-  status = SetUpReceive(rx_descriptors);
+  absl::Status status = SetUpQueues(info, conf);
   if (!status.ok()) return status;
   if (xdp_) {
     auto kick = xdp_->Adopt(mtu_);
@@ -246,69 +237,6 @@ absl::Status PortSetup::Configure(uint16_t queues) {
   }
   if (exception_ != nullptr) status = SetUpException();
   return status.ok() ? Begin() : status;
-}
-
-// By the profile's thresholds, or those that the driver itself would use.
-absl::Status PortSetup::SetUpTransmit(const rte_eth_txconf& of_driver) {
-  rte_eth_txconf tx = of_driver;
-  if (profile_.tx_rs_thresh > 0) tx.tx_rs_thresh = profile_.tx_rs_thresh;
-  if (profile_.tx_free_thresh > 0) tx.tx_free_thresh = profile_.tx_free_thresh;
-  const bool own =
-      tx.tx_rs_thresh != of_driver.tx_rs_thresh || tx.tx_free_thresh != of_driver.tx_free_thresh;
-  for (uint16_t queue = 0; queue < queues_; queue++) {
-    tx.offloads = plan_.tx_offloads;
-    int rc = rte_eth_tx_queue_setup(port_id_, queue, tx_descriptors_, SOCKET_ID_ANY, &tx);
-    if (rc < 0 && own && queue == 0) {
-      LogNotice(absl::StrCat("port '", config_.name, "': ", profile_.driver, " refuses ",
-                             tx_descriptors_, " TX descriptors with tx_rs_thresh ", tx.tx_rs_thresh,
-                             " and tx_free_thresh ", tx.tx_free_thresh,
-                             "; its own thresholds are used"));
-      tx = of_driver;
-      tx.offloads = plan_.tx_offloads;
-      rc = rte_eth_tx_queue_setup(port_id_, queue, tx_descriptors_, SOCKET_ID_ANY, &tx);
-    }
-    if (rc < 0) return Failed(rc, absl::StrCat("can't set up TX queue ", queue));
-  }
-  return absl::OkStatus();
-}
-
-absl::Status PortSetup::SetUpReceive(uint16_t descriptors) {
-  for (uint16_t queue = 0; queue < rx_queues_; queue++) {
-    const auto pool = PoolFor(queue, descriptors);
-    if (!pool.ok()) return pool.status();
-    int rc;
-    for (int tries = 0;; tries++) {
-      rc = rte_eth_rx_queue_setup(port_id_, queue, descriptors, SOCKET_ID_ANY, nullptr, *pool);
-      // The kernel lets go of an interface's queue some time after its XDP socket was closed
-      // (xp_release_deferred()), and the driver says EINVAL for EBUSY.
-      if (rc == 0 || !xdp_ || tries == kQueueTries) break;
-      std::this_thread::sleep_for(kBetweenTries);
-    }
-    if (rc < 0) return Failed(rc, absl::StrCat("can't set up RX queue ", queue));
-  }
-  return absl::OkStatus();
-}
-
-// net_af_xdp's queues have one each, all others one together.
-absl::StatusOr<rte_mempool*> PortSetup::PoolFor(uint16_t queue, uint16_t descriptors) {
-  if (xdp_) {
-    auto umem = xdp_->CreateUmem(port_id_, queue, mtu_, descriptors);
-    if (!umem.ok()) return umem.status();
-    receive_pools_.push_back(*umem);
-    return (*umem)->pool();
-  }
-  if (receive_pools_.empty()) {
-    // Where nothing is relayed only what a ring is filled with.
-    const uint32_t under_way =
-        profile_.ingress || exception_ != nullptr ? tx_descriptors_ + kDatagramsUnderWay : 64;
-    const uint32_t frame = std::max<uint32_t>(
-        {mtu_ + kEthernetHeader + kVlanTag, ring_frame_, RTE_MBUF_DEFAULT_DATAROOM});
-    auto pool = ReceivePool::Create(absl::StrCat("gc_rx_", port_id_),
-                                    uint32_t{rx_queues_} * (descriptors + under_way), frame);
-    if (!pool.ok()) return pool.status();
-    receive_pools_.push_back(*std::move(pool));
-  }
-  return receive_pools_.front()->pool();
 }
 
 // rte_eth_dev_start() sets the flags of the interface anew, by net_af_packet its
@@ -358,14 +286,19 @@ absl::StatusOr<std::unique_ptr<PortSetup>> PortSetup::Start(const PortConfig& co
 
 PortSetup::~PortSetup() {
   const SigpipeBlocked blocked;
+  LeaveCard();
   link_watch_.reset();
   exception_.reset();
   if (started_) rte_eth_dev_stop(port_id_);
   if (!probed_) return;
+  if (xdp_) xdp_->Detach();
+  Remove();
+}
+
+void PortSetup::Remove() {
   rte_eth_dev_info info;
   if (rte_eth_dev_info_get(port_id_, &info) != 0) return;
   rte_device* device = info.device;
-  if (xdp_) xdp_->Detach();
   rte_eth_dev_close(port_id_);
   xdp_.reset();
   const int rc = rte_dev_remove(device);

@@ -3,8 +3,11 @@
 #pragma once
 
 #include <absl/status/statusor.h>
+#include <rte_dev.h>
 
+#include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -52,6 +55,12 @@ class PortSetup {
   bool receives_by_xdp() const { return xdp_ != nullptr; }
   // Null where frames are not received by our XDP program.
   XdpProgram* xdp_program() { return xdp_ != nullptr ? xdp_->program() : nullptr; }
+  // Returns once no lcore is inside of what it began before. Until it is set, a card that is taken
+  // out stays.
+  void SetAwaitLcores(std::function<void()> await) {
+    const std::lock_guard lock(link_mutex_);
+    await_lcores_ = std::move(await);
+  }
   // Null where the kernel has an interface without us, or none.
   ExceptionInterface* exception() { return exception_.get(); }
   // The mbufs for frames of that.
@@ -77,12 +86,21 @@ class PortSetup {
   absl::Status Probe(uint16_t queues);
   absl::Status Configure(uint16_t queues);
   absl::StatusOr<rte_mempool*> PoolFor(uint16_t queue, uint16_t descriptors);
+  absl::Status SetUpQueues(const rte_eth_dev_info& info, const rte_eth_conf& conf);
   absl::Status SetUpTransmit(const rte_eth_txconf& of_driver);
   absl::Status SetUpReceive(uint16_t descriptors);
   absl::Status Begin();
   void FitMtu(const rte_eth_dev_info& info, rte_eth_conf* conf);
   absl::Status SetUpException();
   void SetWireLink(bool up);
+  void WatchCard();
+  void LeaveCard();
+  bool AttendCard();
+  void TakeOut();
+  bool IsBack() const;
+  absl::Status TakeBack();
+  void Remove();
+  static void OnCardEvent(const char* device, rte_dev_event_type type, void* self);
   absl::Status Failed(int error, const std::string& what) const;
 
   PortConfig config_;
@@ -107,8 +125,11 @@ class PortSetup {
   std::unique_ptr<ExceptionInterface> exception_;
   std::shared_ptr<ReceivePool> exception_pool_;
   std::mutex link_mutex_;
-  bool kernel_up_ = true;  // under link_mutex_
-  bool wire_up_ = true;    // under link_mutex_
+  bool kernel_up_ = true;               // under link_mutex_
+  bool wire_up_ = true;                 // under link_mutex_
+  std::function<void()> await_lcores_;  // under link_mutex_
+  std::atomic<bool> removal_asked_{false};
+  bool out_ = false;  // the link watch's thread: the card is
   PortState state_;
   std::optional<LinkWatch> link_watch_;
 };

@@ -24,6 +24,7 @@ IngressLoop::IngressLoop(IngressLcore lcore, std::vector<IngressPort> ports,
 bool IngressLoop::Receive(const IngressTable* table) {
   bool came = false;
   for (const IngressPort& port : ports_) {
+    if (unlikely(!port.state->present.load(std::memory_order_acquire))) continue;
     const IngressTable* claimed = port.relays ? table : nullptr;
     if (claimed != nullptr || port.exception >= 0) came |= ReceiveFrom(port, claimed);
   }

@@ -20,6 +20,9 @@ namespace groupcast {
 // What the control thread tells the lcores of a port. control: w; lcores: r
 struct PortState {
   std::atomic<bool> link_up{true};
+  // Whether there is a device: one that was taken out is neither asked nor given anything. There is
+  // no link then, either.
+  std::atomic<bool> present{true};
   std::atomic<uint32_t> mtu{1500};
   std::atomic<uint64_t> mac{0};  // 6 bytes as on the wire
 

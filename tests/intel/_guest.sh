@@ -51,7 +51,7 @@ start_guest() {
   # Else it reads memory past the IOMMU, by other addresses than it is given.
   [[ $model$binding != virtio-net-pcivfio-pci ]] || card+=,disable-legacy=on,iommu_platform=on
   if [[ " $* " == *" behind_port=1 "* ]]; then
-    options+=(-device pcie-root-port,id=slot,chassis=1,addr=8 -device "$card,bus=slot")
+    options+=(-device pcie-root-port,id=bay,chassis=1,addr=8 -device "$card,bus=bay")
     device=0000:01:00.0
   else
     options+=(-device "$card,addr=8")

@@ -1,0 +1,35 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 the Groupcast authors
+#
+# unplug_test.sh MODEL BINDING GROUPCAST_SINK
+#
+# A card is taken out of a guest that sends by it, and put back: calls meanwhile end with errors, the
+# guest's kernel gets the card when it asks for it, and all goes on by itself when it is back.
+. "$(dirname "$0")/_guest.sh"
+sink=$3
+ip link set t0 address 02:00:00:00:00:02
+"$sink" --recipients 10.200.0.1-10.200.0.100:5004 --idle 20 >"$dir/sink.log" 2>&1 &
+sink_pid=$!
+wait_for_line "$dir/sink.log" '^groupcast-sink: ready'
+start_guest "$1" "$2" unplug behind_port=1
+await_guest sending
+monitor "device_del card"
+await_guest out
+sleep 1
+monitor "device_add $card_options,bus=bay"
+await_guest back
+end_guest
+kill -TERM $sink_pid
+wait $sink_pid
+check "the engine gives it back" grep "port 'nic': $device is taken out" "$dir/shared/send.out"
+check "and takes it again" grep "port 'nic': $device is back" "$dir/shared/send.out"
+[[ $(grep '^groupcast-send: summary' "$dir/shared/send.out") =~ sent=([0-9]+)\ errors=([0-9]+) ]] ||
+  fail "no summary" "$dir/shared/send.out"
+sent=${BASH_REMATCH[1]:-0} errors=${BASH_REMATCH[2]:-0}
+check "meanwhile nothing is sent: $errors" test "$errors" -gt 0
+check "no packet was kept" test -z "$(grep 'is kept' "$dir/shared/send.out")"
+[[ $(grep summary "$dir/sink.log") =~ received=([0-9]+).*corrupt=0\ duplicate=0 ]] || fail "receivers" "$dir/sink.log"
+received=${BASH_REMATCH[1]:-0}
+check "what was sent came: $received of $sent" test "$received" -gt $((sent - 1000))
+finish_guests
