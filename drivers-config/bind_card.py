@@ -99,6 +99,8 @@ def users_of(files, interface=None):
     found = []
     for path in glob.glob('/proc/[0-9]*/fd'):
         process = os.path.dirname(path)
+        if process == f'/proc/{os.getpid()}':
+            continue
         try:
             numbers = os.listdir(path)
         except OSError:

@@ -2,6 +2,8 @@
 # Copyright (c) 2026 the Groupcast authors
 """A card's way to a driver for DPDK and back, each of them whole or undone, and what is remembered
 between the two: a file for each card."""
+import contextlib
+import fcntl
 import glob
 import json
 import os
@@ -9,7 +11,7 @@ import signal
 import time
 
 import bind_checks as checks
-from bind_card import DPDK_DRIVERS, Card, Failed, say, settle, users_of
+from bind_card import DEVICES, DPDK_DRIVERS, Card, Failed, say, settle, users_of
 from bind_interface import (is_tap, link_of, links_of_card, make_tap, put_interface, read_interface, remove_tap,
                             rename, under_name)
 
@@ -60,6 +62,23 @@ def remember(card, state):
         file.flush()
         os.fsync(file.fileno())
     os.rename(file_of(card) + '.new', file_of(card))
+
+
+@contextlib.contextmanager
+def alone():
+    """One at a time: another one, which finds half of it done, would undo it."""
+    try:
+        cards = os.open(DEVICES, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:
+        yield
+        return
+    try:
+        fcntl.flock(cards, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise Failed('this command runs already, or the kernel still does what one was to do; try again') from None
+    finally:
+        os.close(cards)
 
 
 def check_state():
@@ -208,8 +227,8 @@ def await_link(card):
         if link:
             return link
         if time.monotonic() > end:
-            raise Failed(f'{card.driver() or "no driver"} has made no interface of {card.address} in '
-                         f'{INTERFACE_WAIT_S} s; `dmesg` may tell why')
+            raise Failed(f'{card.driver()} has made no interface of {card.address} in {INTERFACE_WAIT_S} s; `dmesg` '
+                         'may tell why')
         time.sleep(0.05)
 
 
@@ -222,6 +241,8 @@ def return_card(card, kernel_driver, configuration):
             raise
         say(f'{error}; the kernel chooses')
         card.give_to('')
+    if kernel_driver and not card.driver():
+        raise Failed(f'no driver of the kernel takes {card.address}: is {kernel_driver} loaded (modprobe)?')
     if configuration is None:
         return None
     await_link(card)
@@ -235,12 +256,28 @@ def return_card(card, kernel_driver, configuration):
     return name
 
 
+def forgotten(card, state):
+    """Where a boot gave it back already, and something has configured it: that stays."""
+    link = interface_link(card)
+    if not state or not link:
+        return False
+    tap = link_of(state['interface']['name']) if state['interface'] else None
+    if tap and is_tap(tap) or not read_interface(link)[0]['addresses']:
+        return False
+    remember(card, None)
+    say(f'{card.address} has the driver {card.driver()}, and {link["ifname"]} has addresses: it stays as it is, and '
+        'is no longer remembered')
+    return True
+
+
 def undo(card, force, dry_run):
     state = remembered(card)
     driver = card.driver()
     if state is None and driver not in DPDK_DRIVERS:
         raise Failed(f'{card.address} is not bound: it has {driver or "no driver"}')
     problems = list(checks.check_root())
+    if not problems and not dry_run and forgotten(card, state):
+        return
     configuration = state['interface'] if state else None
     tap = link_of(configuration['name']) if configuration else None
     users = card.users()

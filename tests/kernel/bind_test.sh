@@ -30,6 +30,8 @@ systemd-analyze verify --man=no "$dir/groupcast-bind.service" >"$dir/said" 2>&1 
   fail "systemd-analyze verify" "$dir/said"
 grep -q '^ExecStart=/.*/groupcast-bind --again$' "$unit" || fail "its command" "$unit"
 
+printf '#!/bin/sh\nexec flock /sys/bus/pci/devices %s "$@"\n' "$bind" >"$dir/at_once"
+chmod +x "$dir/at_once"
 expect "no arguments" 2 "give one of"
 expect "two things at once" 2 "not allowed with" --list --again
 expect "a card and a list" 2 "give one of" --list eth9
@@ -47,6 +49,9 @@ expect "nothing bound" 0 "Bound by this command:" --list
 other=$(grep -Lis '^0x02' /sys/bus/pci/devices/*/class | head -1)
 [[ -z $other ]] || expect "no network card" 1 "is not a network card" --dry-run "$(basename "$(dirname "$other")")"
 
+[[ ! -d /sys/bus/pci/devices ]] ||
+  bind=$dir/at_once expect "two at once" 1 "runs already" nowhere9
+
 # What is remembered may be broken, or tell of a card that is not there.
 mkdir "$dir/state"
 echo '{' >"$dir/state/0000:00:01.0.json"
@@ -60,6 +65,34 @@ done
 expect "they are listed" 0 "is not there any more" --list
 expect "by its name, as it was" 1 "there is no PCI device ffff:ff:1f.7" --undo gone0
 rm -r "$dir/state"
+
+# Cards that this machine has not, as sysfs shows them.
+card() {
+  mkdir -p "$dir/sys/devices/$1" "$dir/sys/drivers/$2" "$dir/sys/groups/7/devices"
+  echo 0x020000 >"$dir/sys/devices/$1/class"
+  ln -s "../../drivers/$2" "$dir/sys/devices/$1/driver"
+  [[ -z ${3:-} ]] || { ln -s ../../groups/7 "$dir/sys/devices/$1/iommu_group"; mkdir "$dir/sys/groups/7/devices/$1"; }
+}
+mkdir -p "$dir/sys/drivers/vfio-pci"
+card 0000:01:00.0 ice grouped
+card 0000:01:00.1 ice grouped
+card 0000:00:1c.0 pcieport grouped
+card 0000:02:00.0 mlx5_core
+echo 2 >"$dir/sys/devices/0000:01:00.0/sriov_numvfs"
+python3 - "$modules" "$dir/sys" >"$dir/said" 2>&1 <<'PYTHON' || fail "checks of cards" "$dir/said"
+import sys
+sys.path.insert(0, sys.argv[1])
+import bind_card
+bind_card.DEVICES, bind_card.DRIVERS = sys.argv[2] + '/devices', sys.argv[2] + '/drivers'
+from bind_checks import check_card
+for address, driver, texts in (
+        ('0000:01:00.0', 'vfio-pci', ('no interface here', '2 virtual functions', '0000:01:00.1 (ice): bind these')),
+        ('0000:01:00.1', 'vfio-pci', ('no interface here', '0000:01:00.0 (ice): bind these')),
+        ('0000:01:00.1', 'uio_pci_generic', ('no interface here', 'driver uio_pci_generic')),
+        ('0000:02:00.0', 'vfio-pci', ('it needs no binding', 'vfio-pci needs it'))):
+    found = list(check_card(bind_card.Card(address), driver, None, True, False))
+    assert len(found) == len(texts) and all(text in line for text, line in zip(texts, found)), (address, found)
+PYTHON
 
 # An interface with all that there may be; u0 is another way.
 ip link add u0 type veth peer name u1
@@ -88,7 +121,8 @@ show() {
   ip -4 -oneline route show table all | sed 's/ linkdown//g; s/ dead//g' | sort >"$dir/$1.routes"
   ip -6 -oneline route show table all | grep -v 'fe80::\(/64\| \)\|ff00\|^local fe80\|^anycast' |
     sed 's/ linkdown//g; s/ dead//g' | sort >>"$dir/$1.routes"
-  ip -oneline address show dev v0 | grep -v 'fe80::.*:' | sed 's/^[0-9]*: //; s/valid_lft [4-9].*sec//' >"$dir/$1.addresses"
+  ip -oneline address show dev v0 | grep -v 'fe80::.*:' | sed 's/^[0-9]*: //; s/valid_lft [4-9].*sec//' \
+    >"$dir/$1.addresses"
   ip neighbour show dev v0 nud permanent >"$dir/$1.neighbours"
 }
 same() {
