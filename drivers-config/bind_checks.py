@@ -2,11 +2,10 @@
 # Copyright (c) 2026 the Groupcast authors
 """What speaks against a change of drivers. Each check yields lines for the user, which say what to do."""
 import glob
-import json
 import os
 import resource
 
-from bind_card import DPDK_DRIVERS, missing_driver, read, run
+from bind_card import DPDK_DRIVERS, missing_driver, read
 from bind_interface import is_tap, link_of, links, pci_of, routes_of
 
 # DPDK's drivers of these use the card beside the kernel's.
@@ -43,8 +42,7 @@ def check_reach(link):
             yield f'{name} has the default route (ip {family} route: {" ".join(words)}): the host may be cut off; ' \
                   '--force does it nevertheless'
             break
-    shown = json.loads(run('ip', '-json', 'address', 'show', 'dev', name))
-    of_session = session_addresses() & {i['local'] for one in shown for i in one.get('addr_info', ())}
+    of_session = session_addresses() & {info['local'] for info in link['addr_info']}
     if of_session:
         yield f'{name} has {of_session.pop()}, by which this SSH session came: it may end; --force does it nevertheless'
 

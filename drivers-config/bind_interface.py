@@ -6,6 +6,7 @@ import ipaddress
 import json
 import os
 import re
+import subprocess
 
 from bind_card import ADDRESS, Failed, run, say, settle
 
@@ -17,7 +18,8 @@ STATE_WITH_VALUE = {'expires', 'nhid', 'error'}
 
 
 def links():
-    return json.loads(run('ip', '-details', '-json', 'link', 'show'))
+    """All interfaces, with their addresses."""
+    return json.loads(run('ip', '-details', '-json', 'address', 'show'))
 
 
 def link_of(name):
@@ -129,8 +131,7 @@ def read_interface(link):
     """Its configuration, and notes on what will not be put back as it is."""
     name, mac, notes = link['ifname'], link['address'], []
     addresses = []
-    shown = json.loads(run('ip', '-json', 'address', 'show', 'dev', name))
-    for info in (info for one in shown for info in one.get('addr_info', ())):
+    for info in link['addr_info']:
         length = f'{info["local"]}/{info["prefixlen"]}'
         if made_by_kernel(info, mac):
             continue
@@ -191,8 +192,7 @@ def put_interface(configuration):
     # First, since routes need it.
     if configuration['up'] and not is_up(link):
         ip('link', 'set', 'dev', name, 'up')
-    shown = json.loads(run('ip', '-json', 'address', 'show', 'dev', name))
-    there = {address_words(info, name)[0] for one in shown for info in one.get('addr_info', ())}
+    there = {address_words(info, name)[0] for info in link['addr_info']}
     for words in configuration['addresses']:
         if words[0] not in there:
             ip('address', 'add', *words, 'dev', name)
@@ -204,9 +204,16 @@ def put_interface(configuration):
 
 
 def put_routes(routes, name):
-    """Links' before gateways', which need them; then in rounds, since gateways may need each other."""
-    there = routes_of(name)
-    waiting = sorted((route for route in routes if route not in there), key=lambda route: 'via' in route[1])
+    """Links' before gateways', which need them. What all of them at once do not bring is tried one by
+    one, in rounds, since gateways may need each other. Says what is left."""
+    def missing():
+        there = {(family, *words) for family, words in routes_of(name)}
+        return sorted(([family, words] for family, words in routes if (family, *words) not in there),
+                      key=lambda route: 'via' in route[1])
+
+    waiting = missing()
+    done = [add_at_once(family, [words for of, words in waiting if of == family]) for family in ('-4', '-6')]
+    waiting = [] if all(done) else missing()
     while waiting:
         errors = [(route, attempt('ip', route[0], 'route', 'add', *route[1])) for route in waiting]
         failed = [route for route, error in errors if error]
@@ -214,6 +221,13 @@ def put_routes(routes, name):
             return [f'ip {family} route add {" ".join(words)}: {error}' for (family, words), error in errors]
         waiting = failed
     return []
+
+
+def add_at_once(family, routes):
+    """Whether all of them are there. There may be thousands."""
+    lines = ''.join(f'route add {" ".join(words)}\n' for words in routes)
+    return not lines or subprocess.run(['ip', family, '-force', '-batch', '-'], input=lines, capture_output=True,
+                                       text=True, check=False).returncode == 0
 
 
 def make_tap(name):
