@@ -93,7 +93,7 @@ def check_iommu(card):
                 f', and vfio-pci needs it: {IOMMU}'
         return
     others = [other for other in card.others_of_group()
-              if other.driver() not in ('', 'pcieport', 'pci-stub', *DPDK_DRIVERS[:1])]
+              if other.driver() not in ('', 'pcieport', 'pci-stub', 'vfio-pci')]
     if others:
         named = ', '.join(f'{other.address} ({other.driver()})' for other in others)
         yield f'IOMMU group {card.iommu_group()} of {card.address} has other devices, too, which only go together ' \

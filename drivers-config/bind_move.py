@@ -54,7 +54,8 @@ def remembered(card):
 
 def remember(card, state):
     if state is None:
-        os.unlink(file_of(card))
+        if os.path.exists(file_of(card)):
+            os.unlink(file_of(card))
         return
     # Whole, whenever the machine stops.
     with open(file_of(card) + '.new', 'w', encoding='utf-8') as file:
@@ -106,7 +107,7 @@ def refuse(problems):
 
 
 def problems_of(card, driver, force, tap=True):
-    """What speaks against binding it; whatever else is to be known first is not in it."""
+    """What speaks against binding it, but for root and the rest that is no matter of the card's."""
     try:
         return problems_with(interface_link(card), card, driver, force, tap)
     except Failed as error:
