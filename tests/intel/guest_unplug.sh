@@ -26,6 +26,7 @@ tell_host out
 until [[ -e /sys/bus/pci/devices/$device ]]; do sleep 0.1; done
 bind_card
 await_line /run/shared/send.out 'is back'
+until [[ $(cat /sys/class/net/eth0/carrier) == 1 ]]; do sleep 0.1; done
 ping -c 3 -i 0.3 -W 2 10.9.0.1
 tell_host back
 sleep 2
