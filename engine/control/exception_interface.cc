@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <rte_errno.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -31,7 +32,7 @@ constexpr size_t kMostSegments = 16;
 // Nobody tells when the lcore has a frame: how long it may wait for a look, from the first to when
 // there has been none for long.
 constexpr int64_t kFirstNapNs = 50'000;
-constexpr int64_t kLongestNapNs = 250'000;
+constexpr int64_t kLongestNapNs = 500'000;
 constexpr int64_t kFollowNs = 100'000'000;
 
 std::string Advice(int error) {
@@ -157,6 +158,8 @@ void ExceptionInterface::Stop() {
 }
 
 void ExceptionInterface::Run() {
+  // Naps are short, and are to end when they are meant to.
+  prctl(PR_SET_TIMERSLACK, 1000, 0, 0, 0);
   int64_t nap_ns = kFirstNapNs;
   std::optional<FollowedInterface> followed;
   int64_t follow_at_ns = 0;

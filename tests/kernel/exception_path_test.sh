@@ -95,8 +95,9 @@ sink_pid=$!
 wait_for_line "$dir/sink.log" '^groupcast-sink: ready'
 on_rx "$send" --recipients 10.9.0.1:5004 --count 400 --payload 1200 --rate 200 >"$dir/send.log" 2>&1 &
 send_pid=$!
-python3 "$(dirname "$0")/udp_echo.py" serve 10.9.0.1 7 2>"$dir/echo.log" &
+python3 "$(dirname "$0")/udp_echo.py" serve 10.9.0.1 7 >"$dir/echo.log" 2>&1 &
 echo_pid=$!
+wait_for_line "$dir/echo.log" ready
 check "UDP of an ordinary socket meanwhile" on_rx python3 "$(dirname "$0")/udp_echo.py" ask 10.9.0.1 7 200
 check "ping meanwhile" ping -c 50 -i 0.02 -W 2 -s 1000 10.9.0.2
 kill $echo_pid

@@ -22,5 +22,9 @@ sd.settimeout(2)
 for i in range(int(sys.argv[4])):
     question = b'%d ' % i + bytes(i * 7 % 1400)
     sd.sendto(question, server)
-    if sd.recv(65536) != question:
+    try:
+        answer = sd.recv(65536)
+    except TimeoutError:
+        sys.exit(f'question {i}: no answer')
+    if answer != question:
         sys.exit(f'question {i}: another answer')
