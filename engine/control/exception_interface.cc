@@ -33,6 +33,8 @@ constexpr size_t kMostSegments = 16;
 // there has been none for long.
 constexpr int64_t kFirstNapNs = 50'000;
 constexpr int64_t kLongestNapNs = 500'000;
+constexpr int kMostTries = 1000;
+constexpr useconds_t kBetweenTriesUs = 100;
 constexpr int64_t kFollowNs = 100'000'000;
 
 std::string Advice(int error) {
@@ -153,8 +155,12 @@ void ExceptionInterface::Stop() {
   end_.store(true, std::memory_order_release);
   eventfd_write(wake_, 1);
   thread_.join();
-  // There is room: what came from there is not there any more.
-  for (; nb_empty_ > 0; nb_empty_--) rte_ring_sp_enqueue(rings_.written, empty_[nb_empty_ - 1]);
+  // The lcore makes room, while it runs.
+  for (int tries = 0; nb_empty_ + nb_written_ > 0 && tries < kMostTries; tries++) {
+    GiveBack(&written_, &nb_written_);
+    GiveBack(&empty_, &nb_empty_);
+    if (nb_empty_ + nb_written_ > 0) usleep(kBetweenTriesUs);
+  }
 }
 
 void ExceptionInterface::Run() {
@@ -192,7 +198,7 @@ bool ExceptionInterface::ReadFrames() {
     nb_empty_ = rte_ring_sc_dequeue_burst(rings_.empty, reinterpret_cast<void**>(empty_.data()),
                                           kBurst, nullptr);
   }
-  while (nb_empty_ > 0 && rte_ring_free_count(rings_.to_wire) > 0) {
+  while (nb_empty_ > 0 && n < kBurst) {
     rte_mbuf* frame = empty_[nb_empty_ - 1];
     auto* bytes = rte_pktmbuf_mtod(frame, uint8_t*);
     const ssize_t len = read(tap_, bytes, rte_pktmbuf_tailroom(frame));
@@ -213,15 +219,18 @@ bool ExceptionInterface::ReadFrames() {
 }
 
 bool ExceptionInterface::WriteFrames() {
-  rte_mbuf* frames[kBurst];
-  // Their way back is never full.
-  const unsigned most = std::min(kBurst, rte_ring_free_count(rings_.written));
-  const unsigned n =
-      rte_ring_sc_dequeue_burst(rings_.to_kernel, reinterpret_cast<void**>(frames), most, nullptr);
-  for (unsigned i = 0; i < n; i++) Write(frames[i]);
-  if (n > 0) {
-    rte_ring_sp_enqueue_bulk(rings_.written, reinterpret_cast<void**>(frames), n, nullptr);
+  if (nb_written_ == 0) {
+    nb_written_ = rte_ring_sc_dequeue_burst(
+        rings_.to_kernel, reinterpret_cast<void**>(written_.data()), kBurst, nullptr);
+    for (unsigned i = 0; i < nb_written_; i++) Write(written_[i]);
   }
+  return GiveBack(&written_, &nb_written_);
+}
+
+// The last of `nb` mbufs go back to the lcore, as far as there is room; whether any do.
+bool ExceptionInterface::GiveBack(std::array<rte_mbuf*, kBurst>* mbufs, unsigned* nb) {
+  unsigned n = 0;
+  for (; *nb > 0 && rte_ring_sp_enqueue(rings_.written, (*mbufs)[*nb - 1]) == 0; n++) (*nb)--;
   return n > 0;
 }
 

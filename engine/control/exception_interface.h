@@ -61,6 +61,7 @@ class ExceptionInterface {
   void Run();
   bool ReadFrames();
   bool WriteFrames();
+  bool GiveBack(std::array<rte_mbuf*, kBurst>* mbufs, unsigned* nb);
   void Write(const rte_mbuf* frame);
 
   const std::string port_;
@@ -77,6 +78,8 @@ class ExceptionInterface {
   Counters counters_;
   std::array<rte_mbuf*, kBurst> empty_;  // the first `nb_empty_`
   unsigned nb_empty_ = 0;
+  std::array<rte_mbuf*, kBurst> written_;  // the first `nb_written_` go back
+  unsigned nb_written_ = 0;
   std::thread thread_;
 };
 

@@ -33,19 +33,19 @@ bool ExceptionLane::Serve() {
 }
 
 bool ExceptionLane::FreeWritten() {
-  rte_mbuf* mbufs[kBurst];
-  const unsigned n = Take(options_.rings.written, mbufs, kBurst);
+  rte_mbuf* mbufs[4 * kBurst];
+  const unsigned n = Take(options_.rings.written, mbufs, 4 * kBurst);
   if (n > 0) rte_pktmbuf_free_bulk(mbufs, n);
   return n > 0;
 }
 
 void ExceptionLane::Refill() {
-  rte_ring* empty = options_.rings.empty;
-  if (likely(rte_ring_count(empty) > kKeepEmpty - kBurst)) return;
+  if (likely(for_kernel_ + kBurst > ExceptionRings::kForKernel)) return;
   rte_mbuf* mbufs[kBurst];
   if (rte_pktmbuf_alloc_bulk(options_.pool, mbufs, kBurst) != 0) return;
   TakeOver(options_.pool);
-  rte_ring_sp_enqueue_bulk(empty, reinterpret_cast<void**>(mbufs), kBurst, nullptr);
+  rte_ring_sp_enqueue_bulk(options_.rings.empty, reinterpret_cast<void**>(mbufs), kBurst, nullptr);
+  for_kernel_ += kBurst;
 }
 
 bool ExceptionLane::Send() {
@@ -53,6 +53,7 @@ bool ExceptionLane::Send() {
     first_ = 0;
     count_ = static_cast<uint16_t>(Take(options_.rings.to_wire, frames_.data(), kBurst));
     if (count_ == 0) return false;
+    for_kernel_ -= count_;
   }
   // As from a kernel's driver without a link: its peers have their own time-outs.
   if (!options_.state->link_up.load(std::memory_order_relaxed)) {

@@ -18,6 +18,9 @@ namespace groupcast {
 // Each has one producer and one consumer.
 struct ExceptionRings {
   static constexpr unsigned kPlaces = 512;  // one less than that can be used
+  // Mbufs for the kernel's frames that the thread has, or `empty` and `to_wire`, which therefore
+  // always have room.
+  static constexpr unsigned kForKernel = 256;
 
   rte_ring* to_kernel = nullptr;  // received frames
   rte_ring* written = nullptr;    // and back, to be freed
@@ -49,7 +52,6 @@ class ExceptionLane {
 
  private:
   static constexpr unsigned kBurst = 32;
-  static constexpr unsigned kKeepEmpty = 256;
 
   bool FreeWritten();
   void Refill();
@@ -59,6 +61,7 @@ class ExceptionLane {
   std::array<rte_mbuf*, kBurst> frames_;  // [first_, count_) wait for the port
   uint16_t first_ = 0;
   uint16_t count_ = 0;
+  unsigned for_kernel_ = 0;  // of kForKernel
 };
 
 }  // namespace groupcast
