@@ -168,9 +168,17 @@ void CheckPort(const ConfigNode& node, PortConfig& port, ConfigErrors& errors) {
                        : "has routes and neighbours of the kernel's; remove it, or 'static'");
       return;
     }
+    // The kernel would put a number in its place.
+    if (absl::StrContains(port.exception_interface, '%')) {
+      errors.Add(*exception, "exception_interface",
+                 absl::StrCat("'", Printable(port.exception_interface), "' has a '%'"));
+    }
     port.interface = port.exception_interface;
-    if (kernel == nullptr) port.kernel_interface = port.interface;
-    if (kernel == nullptr) port.line = exception->line, port.column = exception->column;
+    if (kernel == nullptr) {
+      port.kernel_interface = port.interface;
+      port.line = exception->line;
+      port.column = exception->column;
+    }
     return;
   }
   if (fixed != nullptr && (interface != nullptr || kernel != nullptr || !named.empty())) {

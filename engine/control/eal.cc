@@ -127,6 +127,11 @@ absl::Status DpdkError(int error, const std::string& what) {
   }
 }
 
+std::mutex& HotplugMutex() {
+  static std::mutex mutex;
+  return mutex;
+}
+
 absl::Status StartEal(const EngineConfig& config) {
   Environment& environment = TheEnvironment();
   const bool wants_pci = std::any_of(config.ports.begin(), config.ports.end(),

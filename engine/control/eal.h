@@ -4,6 +4,7 @@
 
 #include <absl/status/status.h>
 
+#include <mutex>
 #include <string>
 
 #include "engine/control/config.h"
@@ -14,6 +15,9 @@ namespace groupcast {
 // affinity and all that inherits it stay as they are (DESIGN 2.7). Later calls only check that what
 // they ask for can be had from the environment that runs. Blocks for some 100 ms the first time.
 absl::Status StartEal(const EngineConfig& config);
+
+// Of whoever probes or removes a device: DPDK's lists of them have no lock.
+std::mutex& HotplugMutex();
 
 // A status for a DPDK return code (negative errno): "WHAT: TEXT".
 absl::Status DpdkError(int error, const std::string& what);

@@ -116,10 +116,12 @@ void RunningEngine::OnInterface(uint16_t port, const InterfaceState& state) {
   shared->SetMac(state.mac);
   if (!state.exists) {
     const std::string& interface = ports_[port]->config().interface;
+    const bool owned = ports_[port]->exception() != nullptr;
     LogWarning(absl::StrCat("port '", ports_[port]->name(), "': ", interface,
-                            " is gone; the port neither sends nor receives any more, the kernel "
-                            "does where another ",
-                            interface, " is made. Restart for the engine to use that"));
+                            " is gone; the port neither sends nor receives any more",
+                            owned ? "" : ", the kernel does where another ", owned ? "" : interface,
+                            owned ? "" : " is made", ". Restart for the engine to use ",
+                            owned ? "the device" : "that"));
   }
 }
 
@@ -259,7 +261,8 @@ void RunningEngine::Stop(const std::function<bool()>& callers_gone) {
   }
   for (size_t i = 0; i < kCounters; i++) totals_[i] = Read(static_cast<Counter>(i));
   resolver_.reset();  // it reports to the ports
-  ports_.clear();     // drivers give back the mbufs they hold
+  for (const auto& port : ports_) port->EndWatch();
+  ports_.clear();  // drivers give back the mbufs they hold
 }
 
 RunningEngine::~RunningEngine() {

@@ -113,8 +113,7 @@ absl::Status RunningEngine::StartAttending() {
   for (const auto& port : ports_) {
     port->SetAwaitLcores([this] { AwaitLcores(); });
     if (port->exception() == nullptr) continue;
-    absl::Status status = port->exception()->Start(port->port_id(), port->mtu(),
-                                                   lcores_[kIngressLcore].loop->doorbell());
+    absl::Status status = port->StartException(lcores_[kIngressLcore].loop->doorbell());
     if (!status.ok()) return status;
   }
   return absl::OkStatus();

@@ -16,7 +16,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <optional>
 
 #include "engine/control/clock.h"
 #include "engine/control/eal.h"
@@ -35,7 +34,7 @@ constexpr int64_t kFirstNapNs = 50'000;
 constexpr int64_t kLongestNapNs = 500'000;
 constexpr int kMostTries = 1000;
 constexpr useconds_t kBetweenTriesUs = 100;
-constexpr int64_t kFollowNs = 100'000'000;
+constexpr int64_t kAttendNs = 100'000'000;
 
 std::string Advice(int error) {
   switch (error) {
@@ -61,8 +60,8 @@ ExceptionInterface::ExceptionInterface(std::string port, std::string interface, 
     : port_(std::move(port)), interface_(std::move(interface)), tap_(tap), made_(made) {}
 
 absl::Status ExceptionInterface::Failed(int error, const std::string& what) const {
-  return absl::ErrnoToStatus(error, absl::StrCat("port '", port_, "': exception_interface '",
-                                                 interface_, "' ", what, Advice(error)));
+  return absl::ErrnoToStatus(
+      error, absl::StrCat("port '", port_, "': exception_interface '", interface_, "' ", what));
 }
 
 absl::StatusOr<std::unique_ptr<ExceptionInterface>> ExceptionInterface::Open(
@@ -70,37 +69,53 @@ absl::StatusOr<std::unique_ptr<ExceptionInterface>> ExceptionInterface::Open(
   const bool made = if_nametoindex(interface.c_str()) == 0;
   const int tap = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
   std::unique_ptr<ExceptionInterface> self(new ExceptionInterface(port, interface, tap, made));
-  if (tap < 0) return self->Failed(errno, "can't be made");
+  const auto refused = [&self](int error, const std::string& what) {
+    return self->Failed(error, what + Advice(error));
+  };
+  if (tap < 0) return refused(errno, "can't be made");
   ifreq request = RequestFor(interface);
   request.ifr_flags = IFF_TAP | IFF_NO_PI;
   if (ioctl(tap, TUNSETIFF, &request) != 0) {
-    return self->Failed(errno, made ? "can't be made" : "can't be taken");
+    return refused(errno, made ? "can't be made" : "can't be taken");
   }
+  // Whole packets with their checksums, whatever an earlier user of it could take.
+  ioctl(tap, TUNSETOFFLOAD, 0);
   // Until the port has a link.
   self->SetCarrier(false);
   return self;
 }
 
+std::string ExceptionInterface::Name() const {
+  ifreq request{};
+  return ioctl(tap_, TUNGETIFF, &request) == 0 ? request.ifr_name : "";
+}
+
 absl::Status ExceptionInterface::Adopt(const rte_ether_addr& mac, uint32_t most_mtu) {
+  const std::string name = Name();
+  if (name.empty()) return Failed(ENODEV, "is gone");
+  const bool first = rte_is_zero_ether_addr(&given_mac_) != 0;
   ifreq request;
-  int error = AskInterface(interface_, SIOCGIFHWADDR, &request);
-  if (error == 0 && std::memcmp(request.ifr_hwaddr.sa_data, &mac, sizeof(mac)) != 0) {
+  int error = AskInterface(name, SIOCGIFHWADDR, &request);
+  const auto has = [&request](const rte_ether_addr& address) {
+    return std::memcmp(request.ifr_hwaddr.sa_data, &address, sizeof(address)) == 0;
+  };
+  if (error == 0 && !has(mac) && (first || has(given_mac_))) {
     request.ifr_hwaddr.sa_family = ARPHRD_ETHER;
     std::memcpy(request.ifr_hwaddr.sa_data, &mac, sizeof(mac));
     error = SetInterface(SIOCSIFHWADDR, &request);
   }
   if (error != 0) return Failed(error, "does not take the device's MAC");
-  error = AskInterface(interface_, SIOCGIFMTU, &request);
+  given_mac_ = mac;
+  error = AskInterface(name, SIOCGIFMTU, &request);
   if (error == 0 && static_cast<uint32_t>(request.ifr_mtu) > most_mtu) {
     LogNotice(absl::StrCat("port '", port_, "': the device takes packets of ", most_mtu,
-                           " bytes: the MTU of ", interface_, " becomes that"));
+                           " bytes: the MTU of ", name, " becomes that"));
     request.ifr_mtu = static_cast<int>(most_mtu);
     error = SetInterface(SIOCSIFMTU, &request);
   }
   if (error != 0) return Failed(error, "does not take the device's MTU");
-  adopted_.store(true);
-  if (!made_) return absl::OkStatus();
-  error = AskInterface(interface_, SIOCGIFFLAGS, &request);
+  if (!made_ || !first) return absl::OkStatus();
+  error = AskInterface(name, SIOCGIFFLAGS, &request);
   request.ifr_flags = static_cast<short>(request.ifr_flags | IFF_UP);
   if (error == 0) error = SetInterface(SIOCSIFFLAGS, &request);
   return error == 0 ? absl::OkStatus() : Failed(error, "can't be set up");
@@ -129,12 +144,11 @@ absl::Status ExceptionInterface::MakeRings(const std::string& name) {
   return absl::OkStatus();
 }
 
-absl::Status ExceptionInterface::Start(uint16_t port_id, uint32_t most_mtu, Doorbell* doorbell) {
+absl::Status ExceptionInterface::Start(Doorbell* doorbell, std::function<void()> attend) {
   wake_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
   if (wake_ < 0) return Failed(errno, "has no descriptor left for its thread");
   doorbell_ = doorbell;
-  port_id_ = port_id;
-  most_mtu_ = most_mtu;
+  attend_ = std::move(attend);
   auto thread = StartThread(absl::StrCat("gc-", interface_).substr(0, 15), [this] { Run(); });
   if (!thread.ok()) return thread.status();
   thread_ = *std::move(thread);
@@ -167,13 +181,11 @@ void ExceptionInterface::Run() {
   // Naps are short, and are to end when they are meant to.
   prctl(PR_SET_TIMERSLACK, 1000, 0, 0, 0);
   int64_t nap_ns = kFirstNapNs;
-  std::optional<FollowedInterface> followed;
-  int64_t follow_at_ns = 0;
+  int64_t attend_at_ns = 0;
   while (!end_.load(std::memory_order_acquire)) {
-    if (const int64_t now_ns = MonotonicNs(); now_ns >= follow_at_ns) {
-      if (adopted_.exchange(false)) followed.emplace(port_, interface_, port_id_, most_mtu_);
-      if (followed) followed->Follow();
-      follow_at_ns = now_ns + kFollowNs;
+    if (const int64_t now_ns = MonotonicNs(); attend_ && now_ns >= attend_at_ns) {
+      attend_();
+      attend_at_ns = now_ns + kAttendNs;
     }
     const bool wrote = WriteFrames();
     if (ReadFrames() || wrote) {
@@ -201,9 +213,16 @@ bool ExceptionInterface::ReadFrames() {
   while (nb_empty_ > 0 && n < kBurst) {
     rte_mbuf* frame = empty_[nb_empty_ - 1];
     auto* bytes = rte_pktmbuf_mtod(frame, uint8_t*);
-    const ssize_t len = read(tap_, bytes, rte_pktmbuf_tailroom(frame));
+    const size_t room = rte_pktmbuf_tailroom(frame);
+    const ssize_t len = read(tap_, bytes, room);
     if (len <= 0) break;
     auto frame_len = static_cast<size_t>(len);
+    n++;
+    // Longer than the port takes, and cut.
+    if (frame_len == room) {
+      counters_.Add(Counter::kExceptionDropped);
+      continue;
+    }
     if (frame_len < kLeastFrame) {
       std::memset(bytes + frame_len, 0, kLeastFrame - frame_len);
       frame_len = kLeastFrame;
@@ -212,7 +231,6 @@ bool ExceptionInterface::ReadFrames() {
     frame->pkt_len = frame->data_len;
     rte_ring_sp_enqueue(rings_.to_wire, frame);
     nb_empty_--;
-    n++;
   }
   if (n > 0) doorbell_->Ring();
   return n > 0;
@@ -237,11 +255,14 @@ bool ExceptionInterface::GiveBack(std::array<rte_mbuf*, kBurst>* mbufs, unsigned
 void ExceptionInterface::Write(const rte_mbuf* frame) {
   iovec segments[kMostSegments];
   size_t n = 0;
-  for (const rte_mbuf* s = frame; s != nullptr && n < kMostSegments; s = s->next) {
-    segments[n++] = {rte_pktmbuf_mtod(s, void*), s->data_len};
+  const rte_mbuf* segment = frame;
+  for (; segment != nullptr && n < kMostSegments; segment = segment->next) {
+    segments[n++] = {rte_pktmbuf_mtod(segment, void*), segment->data_len};
   }
   // While the interface is down the kernel takes none.
-  if (writev(tap_, segments, static_cast<int>(n)) < 0) counters_.Add(Counter::kExceptionDropped);
+  if (segment != nullptr || writev(tap_, segments, static_cast<int>(n)) < 0) {
+    counters_.Add(Counter::kExceptionDropped);
+  }
 }
 
 }  // namespace groupcast

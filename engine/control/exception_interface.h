@@ -10,11 +10,11 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
 
-#include "engine/control/followed_interface.h"
 #include "engine/datapath/counters.h"
 #include "engine/datapath/exception_lane.h"
 #include "engine/datapath/idle.h"
@@ -22,9 +22,9 @@
 namespace groupcast {
 
 // The kernel's interface of a port that the kernel has no driver for: a TAP, whose frames go out by
-// the port, and which gets what the port receives and nobody else wants. With its own thread, which
-// sleeps while the kernel sends nothing; net_tap's would be polled, and makes its system calls on
-// an lcore.
+// the port, and which gets what the port receives and nobody else wants. With its own thread, since
+// net_tap makes its system calls on an lcore. The kernel's frames wake it; for the lcore's it looks
+// 2,000 times a second when there have been none for a while.
 class ExceptionInterface {
  public:
   // Makes the interface, or takes a TAP of that name that nobody uses: a persistent one keeps its
@@ -36,9 +36,10 @@ class ExceptionInterface {
   ExceptionInterface(const ExceptionInterface&) = delete;
   ExceptionInterface& operator=(const ExceptionInterface&) = delete;
 
-  bool made() const { return made_; }
-  // What the port is, also another card than before: its MAC, and the longest packet that it takes.
-  // An interface that was made is up then.
+  // The interface's name, which the host may have changed; empty: it is gone.
+  std::string Name() const;
+  // What the port is: its MAC, and the longest packet that it takes. An interface that was made is
+  // up then. Of a card in another's place: a MAC that the host has set meanwhile stays.
   absl::Status Adopt(const rte_ether_addr& mac, uint32_t most_mtu);
   // What the port's link is.
   void SetCarrier(bool up);
@@ -46,9 +47,9 @@ class ExceptionInterface {
   // The ways of frames between here and an lcore. `name`: unique in the process.
   absl::Status MakeRings(const std::string& name);
   const ExceptionRings& rings() const { return rings_; }
-  // Moves frames from now on, and gives the device what is set on the interface. `doorbell`: of the
-  // lcore that has the other end of the rings.
-  absl::Status Start(uint16_t port_id, uint32_t most_mtu, Doorbell* doorbell);
+  // Moves frames from now on. `doorbell`: of the lcore that has the other end of the rings.
+  // `attend`: called every 100 ms, on the thread that does; null: nothing is.
+  absl::Status Start(Doorbell* doorbell, std::function<void()> attend);
   // No more; what it still had is in the rings.
   void Stop();
   const Counters& counters() const { return counters_; }
@@ -70,11 +71,10 @@ class ExceptionInterface {
   const bool made_;
   int wake_ = -1;
   std::atomic<bool> end_{false};
-  std::atomic<bool> adopted_{false};  // since the thread last looked
+  rte_ether_addr given_mac_{};  // by Adopt(); none: it was not called yet
   ExceptionRings rings_;
   Doorbell* doorbell_ = nullptr;
-  uint16_t port_id_ = 0;
-  uint32_t most_mtu_ = 0;
+  std::function<void()> attend_;
   Counters counters_;
   std::array<rte_mbuf*, kBurst> empty_;  // the first `nb_empty_`
   unsigned nb_empty_ = 0;

@@ -7,16 +7,21 @@
 #include <cstdint>
 #include <string>
 
+#include "engine/control/exception_interface.h"
+
 namespace groupcast {
 
 // Gives a device what the host sets on its exception interface: MAC, MTU, promiscuous mode. One
 // thread.
 class FollowedInterface {
  public:
-  // What the device is now. `most_mtu`: of its receive buffers.
-  FollowedInterface(std::string port, std::string interface, uint16_t port_id, uint32_t most_mtu);
+  // What the device is now. `most_mtu`: of its receive buffers. `promiscuous`: it is, whatever the
+  // interface is. `interface` is borrowed.
+  FollowedInterface(std::string port, const ExceptionInterface* interface, uint16_t port_id,
+                    uint32_t most_mtu, bool promiscuous);
 
-  // From time to time. What the device refuses is told once.
+  // From time to time, not while the device is started, stopped or taken out. What it refuses is
+  // told once.
   void Follow();
 
  private:
@@ -27,13 +32,14 @@ class FollowedInterface {
   };
 
   // False: the interface is gone.
-  bool Read(Settings* settings) const;
-  void Tell(int error, const std::string& what) const;
+  static bool Read(const std::string& interface, Settings* settings);
+  void Tell(int error, const std::string& interface, const std::string& what) const;
 
   const std::string port_;
-  const std::string interface_;
+  const ExceptionInterface* const interface_;
   const uint16_t port_id_;
   const uint32_t most_mtu_;
+  const bool promiscuous_;
   Settings given_;
 };
 

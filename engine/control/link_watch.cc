@@ -74,7 +74,7 @@ void LinkWatch::Begin(std::chrono::milliseconds patience) {
 
 void LinkWatch::KeepLooking() {
   std::unique_lock lock(mutex_);
-  while (!ended_.wait_for(lock, kBetweenLooks, [this] { return end_.load(); })) {
+  while (!ended_.wait_for(lock, kBetweenLooks, [this] { return end_; })) {
     if (present_()) {
       Look();
     } else {
@@ -82,8 +82,6 @@ void LinkWatch::KeepLooking() {
     }
   }
 }
-
-void LinkWatch::End() { end_.store(true); }
 
 int LinkWatch::OnEvent(uint16_t, rte_eth_event_type, void* self, void*) {
   auto* watch = static_cast<LinkWatch*>(self);

@@ -4,7 +4,6 @@
 
 #include <rte_ethdev.h>
 
-#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
@@ -28,17 +27,14 @@ class LinkWatch {
   // RTE_ETH_EVENT_INTR_LSC, for looking it must not be, since the driver would tell what its last
   // event said.
   // `tell`: on any thread, whenever it has changed; the first time it is down.
-  // `present`: asked before each look, on the thread that looks; false: there is no device, and so
-  // no link.
+  // `present`: asked before each look but the first, on the thread that looks (By::kLooking only);
+  // false: there is no device, and so no link.
   LinkWatch(std::string name, uint16_t port_id, By by, std::function<void(bool up)> tell,
             std::function<bool()> present);
   // Before the device is stopped: closing it tells of its link, too.
   ~LinkWatch();
   LinkWatch(const LinkWatch&) = delete;
   LinkWatch& operator=(const LinkWatch&) = delete;
-
-  // No more looks; for who is asked by one.
-  void End();
 
   // Takes the link as it is now; the device has started. Waits for it at most so long.
   void Begin(std::chrono::milliseconds patience);
@@ -54,7 +50,7 @@ class LinkWatch {
   std::mutex mutex_;  // events come on the driver's threads
   std::condition_variable ended_;
   bool begun_ = false;
-  std::atomic<bool> end_{false};
+  bool end_ = false;
   std::thread looker_;
   std::function<void(bool)> tell_;
   std::function<bool()> present_;

@@ -6,6 +6,9 @@
 #include <rte_ethdev.h>
 
 #include <algorithm>
+#include <functional>
+#include <utility>
+#include <vector>
 
 #include "engine/control/kept_neighbours.h"
 #include "engine/control/log.h"
@@ -15,7 +18,9 @@ namespace groupcast {
 namespace {
 
 // Frames of the kernel that wait in the rings, or are being filled.
-constexpr uint32_t kFramesUnderWay = 2 * ExceptionRings::kPlaces;
+constexpr uint32_t kFramesUnderWay = 2 * ExceptionRings::kForKernel;
+// Two VLAN tags, and a byte that tells a longer frame.
+constexpr uint32_t kFrameRoom = kEthernetHeader + 2 * kVlanTag + 1;
 
 }  // namespace
 
@@ -35,25 +40,41 @@ absl::Status PortSetup::SetUpException() {
   int rc = rte_eth_macaddr_get(port_id_, &mac);
   if (rc < 0) return Failed(rc, "does not tell its MAC");
   // Another MAC costs an interface its neighbours, and the VLANs on it theirs.
-  KeptNeighbours kept[] = {KeptNeighbours::Read(interface_),
-                           KeptNeighbours::Read(kernel_interface_)};
+  std::vector<KeptNeighbours> kept = {KeptNeighbours::Read(interface_)};
+  if (kernel_interface_ != interface_) kept.push_back(KeptNeighbours::Read(kernel_interface_));
   if (absl::Status status = exception_->Adopt(mac, mtu_); !status.ok()) return status;
-  for (KeptNeighbours& neighbours : kept) neighbours.PutBack();
+  for (const KeptNeighbours& neighbours : kept) {
+    if (const size_t refused = neighbours.PutBack(); refused > 0) {
+      LogWarning(absl::StrCat("port '", config_.name, "': ", refused, " permanent neighbours of ",
+                              config_.interface, " were lost; set them again (ip neighbour)"));
+    }
+  }
   if (exception_pool_ == nullptr) {
-    auto pool =
-        ReceivePool::Create(absl::StrCat("gc_x_", port_id_), tx_descriptors_ + kFramesUnderWay,
-                            mtu_ + kEthernetHeader + kVlanTag);
+    auto pool = ReceivePool::Create(absl::StrCat("gc_x_", port_id_),
+                                    tx_descriptors_ + kFramesUnderWay, mtu_ + kFrameRoom);
     if (!pool.ok()) return pool.status();
     exception_pool_ = *std::move(pool);
   }
   // The kernel looks itself which groups it has joined.
-  rc = rte_eth_allmulticast_enable(port_id_);
-  if (rc < 0 && config_.IsPci() && rte_eth_promiscuous_enable(port_id_) < 0) {
-    LogWarning(absl::StrCat("port '", config_.name, "': ", profile_.driver,
-                            " can't be told to receive multicast: what is not sent to its own MAC "
-                            "may not come"));
+  bool promiscuous = false;
+  if (rte_eth_allmulticast_enable(port_id_) < 0 && config_.IsPci()) {
+    promiscuous = rte_eth_promiscuous_enable(port_id_) == 0;
+    if (!promiscuous) {
+      LogWarning(
+          absl::StrCat("port '", config_.name, "': ", profile_.driver,
+                       " can't be told to receive multicast: what is not sent to its own MAC "
+                       "may not come"));
+    }
   }
+  followed_.emplace(config_.name, exception_.get(), port_id_, mtu_, promiscuous);
   return absl::OkStatus();
+}
+
+absl::Status PortSetup::StartException(Doorbell* doorbell) {
+  // One thread has a device's controls: a card's is the one that looks at its link.
+  std::function<void()> follow;
+  if (!config_.IsPci()) follow = [this] { followed_->Follow(); };
+  return exception_->Start(doorbell, std::move(follow));
 }
 
 void PortSetup::SetWireLink(bool up) {

@@ -6,6 +6,7 @@
 #include <rte_ethdev.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <thread>
 
@@ -22,13 +23,18 @@ constexpr uint32_t kDatagramsUnderWay = 2048;
 
 }  // namespace
 
-// Not for more descriptors than tx_descriptors().
+// A card that came back has rings of the length that others know.
 absl::Status PortSetup::SetUpQueues(const rte_eth_dev_info& info, const rte_eth_conf& conf) {
   int rc = rte_eth_dev_configure(port_id_, rx_queues_, queues_, &conf);
   if (rc < 0) return Failed(rc, absl::StrCat("can't be configured with ", queues_, " TX queues"));
+  uint16_t tx_descriptors = tx_descriptors_;
   uint16_t rx_descriptors = xdp_ ? tx_descriptors_ : profile_.rx_descriptors;
-  rc = rte_eth_dev_adjust_nb_rx_tx_desc(port_id_, &rx_descriptors, &tx_descriptors_);
+  rc = rte_eth_dev_adjust_nb_rx_tx_desc(port_id_, &rx_descriptors, &tx_descriptors);
   if (rc < 0) return Failed(rc, "refuses the number of descriptors");
+  if (tx_descriptors != tx_descriptors_) {
+    if (out_) return Failed(EINVAL, "is another card, with another ring");
+    tx_descriptors_ = tx_descriptors;
+  }
   absl::Status status = SetUpTransmit(info.default_txconf);
   return status.ok() ? SetUpReceive(rx_descriptors) : status;
 }

@@ -4,11 +4,11 @@
 // PortSetup's card, which may be taken out, or asked for by the kernel, and come back. The port
 // stays meanwhile, without a link.
 #define ALLOW_EXPERIMENTAL_API  // rte_dev_event_callback_register()
-#include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
 #include <rte_dev.h>
 #include <rte_ethdev.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -24,6 +24,8 @@ namespace {
 // The kernel's drivers by which DPDK has cards (rte_pci_kernel_driver).
 constexpr std::array<std::string_view, 3> kUserDrivers = {"vfio-pci", "uio_pci_generic", "igb_uio"};
 
+constexpr auto kBetweenTries = std::chrono::seconds(1);
+
 }  // namespace
 
 // On a thread of DPDK's, which the removal itself would wait for.
@@ -32,6 +34,7 @@ void PortSetup::OnCardEvent(const char*, rte_dev_event_type type, void* self) {
   static_cast<PortSetup*>(self)->removal_asked_.store(true, std::memory_order_release);
 }
 
+// Of a card by vfio-pci: that driver asks for it back. By others nobody is asked.
 void PortSetup::WatchCard() {
   if (!config_.IsPci()) return;
   const int rc = rte_dev_event_callback_register(config_.PciAddress().c_str(), OnCardEvent, this);
@@ -53,20 +56,26 @@ void PortSetup::LeaveCard() {
 
 // On the link watch's thread; whether there is a card whose link can be asked for.
 bool PortSetup::AttendCard() {
+  if (!out_ && removal_asked_.load(std::memory_order_acquire)) TakeOut();
   if (!out_) {
-    if (!removal_asked_.load(std::memory_order_acquire)) return true;
-    TakeOut();
-    return !out_;
-  }
-  if (!IsBack()) return false;
-  const absl::Status status = TakeBack();
-  if (status.ok()) {
-    LogNotice(absl::StrCat("port '", config_.name, "': ", device_, " is back"));
+    if (followed_) followed_->Follow();
     return true;
   }
-  LogWarning(absl::StrCat("port '", config_.name, "': ", device_, " is back, and can't be used: ",
-                          std::string(status.message()), "; restart for the engine to use it"));
-  link_watch_->End();
+  const auto now = std::chrono::steady_clock::now();
+  if (now < try_at_ || !IsBack()) return false;
+  const absl::Status status = TakeBack();
+  if (status.ok()) {
+    refusal_.clear();
+    LogNotice(absl::StrCat("port '", config_.name, "': ", config_.device, " is back"));
+    return true;
+  }
+  // Its group of the IOMMU may not be complete yet, or another port has to come first.
+  try_at_ = now + kBetweenTries;
+  if (refusal_ != status.message()) {
+    refusal_ = std::string(status.message());
+    LogWarning(absl::StrCat("port '", config_.name, "': ", config_.device,
+                            " is back, and can't be used yet: ", refusal_));
+  }
   return false;
 }
 
@@ -100,39 +109,47 @@ bool PortSetup::IsBack() const {
          std::find(kUserDrivers.begin(), kUserDrivers.end(), driver) != kUserDrivers.end();
 }
 
-// As it was: the lcores know its number, and what its queues can do.
+// As it was: others know its number, and what its queues can do. On error it is not ours.
 absl::Status PortSetup::TakeBack() {
   const uint16_t port_id = port_id_;
-  const uint16_t tx_descriptors = tx_descriptors_;
   removal_asked_.store(false, std::memory_order_relaxed);
   device_ = config_.device;
   absl::Status status = Probe(queues_);
-  if (!status.ok()) return status;
-  if (port_id_ != port_id) return Failed(EEXIST, "has another number now");
+  if (status.ok()) status = port_id_ == port_id ? Restart() : Failed(EEXIST, "has another number");
+  if (status.ok()) {
+    out_ = false;
+    state_.present.store(true, std::memory_order_release);
+    return status;
+  }
+  if (started_) rte_eth_dev_stop(port_id_);
+  started_ = false;
+  if (probed_) Remove();
+  probed_ = false;
+  port_id_ = port_id;
+  return status;
+}
+
+absl::Status PortSetup::Restart() {
   rte_eth_dev_info info;
-  const int rc = rte_eth_dev_info_get(port_id_, &info);
+  int rc = rte_eth_dev_info_get(port_id_, &info);
   if (rc < 0) return Failed(rc, "does not tell its capabilities");
   const PortPlan plan = PlanPort(profile_, config_.tx_offloads, info);
   if (info.driver_name != profile_.driver || plan.tx_offloads != plan_.tx_offloads ||
       plan.max_segments != plan_.max_segments || plan.chains != plan_.chains) {
     return Failed(EINVAL, "is another card, with other abilities");
   }
+  if (info.max_mtu > 0 && info.max_mtu < mtu_) {
+    return Failed(EINVAL, "is another card, which takes shorter packets only");
+  }
   rte_eth_conf conf{};
   conf.txmode.offloads = plan_.tx_offloads;
-  const uint32_t mtu = mtu_;
   FitMtu(info, &conf);
-  if (mtu_ != mtu) return Failed(EINVAL, "is another card, which takes shorter packets only");
-  status = SetUpQueues(info, conf);
+  absl::Status status = SetUpQueues(info, conf);
+  if (status.ok() && exception_ != nullptr) status = SetUpException();
   if (!status.ok()) return status;
-  if (tx_descriptors_ > tx_descriptors) return Failed(EINVAL, "has a longer ring now");
-  if (exception_ != nullptr) status = SetUpException();
-  if (!status.ok()) return status;
-  if (const int started = rte_eth_dev_start(port_id_); started < 0) {
-    return Failed(started, "can't be started");
-  }
+  rc = rte_eth_dev_start(port_id_);
+  if (rc < 0) return Failed(rc, "can't be started");
   started_ = true;
-  out_ = false;
-  state_.present.store(true, std::memory_order_release);
   return absl::OkStatus();
 }
 

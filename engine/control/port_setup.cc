@@ -14,7 +14,7 @@
 #include <bit>
 #include <chrono>
 #include <cstdlib>
-#include <thread>
+#include <mutex>
 
 #include "engine/control/descriptors.h"
 #include "engine/control/eal.h"
@@ -161,6 +161,7 @@ absl::Status PortSetup::Probe(uint16_t queues) {
           : "";
   std::optional<PeerDeadline> deadline;
   if (!socket_path.empty()) deadline.emplace(socket_path, kFirstPeer);
+  const std::lock_guard lock(HotplugMutex());
   const int rc = rte_dev_probe(device_.c_str());
   if (rc < 0 && deadline && deadline->Stop()) {
     unlink(socket_path.c_str());
@@ -286,8 +287,7 @@ absl::StatusOr<std::unique_ptr<PortSetup>> PortSetup::Start(const PortConfig& co
 
 PortSetup::~PortSetup() {
   const SigpipeBlocked blocked;
-  LeaveCard();
-  link_watch_.reset();
+  EndWatch();
   exception_.reset();
   if (started_) rte_eth_dev_stop(port_id_);
   if (!probed_) return;
@@ -295,7 +295,13 @@ PortSetup::~PortSetup() {
   Remove();
 }
 
+void PortSetup::EndWatch() {
+  if (link_watch_) LeaveCard();
+  link_watch_.reset();
+}
+
 void PortSetup::Remove() {
+  const std::lock_guard lock(HotplugMutex());
   rte_eth_dev_info info;
   if (rte_eth_dev_info_get(port_id_, &info) != 0) return;
   rte_device* device = info.device;

@@ -6,6 +6,7 @@
 #include <rte_dev.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -16,6 +17,7 @@
 #include "engine/control/config.h"
 #include "engine/control/driver_profile.h"
 #include "engine/control/exception_interface.h"
+#include "engine/control/followed_interface.h"
 #include "engine/control/link_watch.h"
 #include "engine/control/port_plan.h"
 #include "engine/control/receive_pool.h"
@@ -63,6 +65,10 @@ class PortSetup {
   }
   // Null where the kernel has an interface without us, or none.
   ExceptionInterface* exception() { return exception_.get(); }
+  // Its frames move from now on, to and from the lcore of this doorbell.
+  absl::Status StartException(Doorbell* doorbell);
+  // From now on nobody but its destructor asks the device for anything.
+  void EndWatch();
   // The mbufs for frames of that.
   const std::shared_ptr<ReceivePool>& exception_pool() const { return exception_pool_; }
   // What the kernel says of the port's interface.
@@ -99,6 +105,7 @@ class PortSetup {
   void TakeOut();
   bool IsBack() const;
   absl::Status TakeBack();
+  absl::Status Restart();
   void Remove();
   static void OnCardEvent(const char* device, rte_dev_event_type type, void* self);
   absl::Status Failed(int error, const std::string& what) const;
@@ -124,12 +131,16 @@ class PortSetup {
   KickSockets kick_;
   std::unique_ptr<ExceptionInterface> exception_;
   std::shared_ptr<ReceivePool> exception_pool_;
+  std::optional<FollowedInterface> followed_;
   std::mutex link_mutex_;
   bool kernel_up_ = true;               // under link_mutex_
   bool wire_up_ = true;                 // under link_mutex_
   std::function<void()> await_lcores_;  // under link_mutex_
   std::atomic<bool> removal_asked_{false};
-  bool out_ = false;  // the link watch's thread: the card is
+  // The link watch's thread.
+  bool out_ = false;     // the card is
+  std::string refusal_;  // why the card that came back was not taken
+  std::chrono::steady_clock::time_point try_at_;
   PortState state_;
   std::optional<LinkWatch> link_watch_;
 };

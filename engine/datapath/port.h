@@ -17,7 +17,8 @@
 
 namespace groupcast {
 
-// What the control thread tells the lcores of a port. control: w; lcores: r
+// What lcores are told of a port, by the control thread and by the one that looks at its link.
+// Theirs: w; lcores: r
 struct PortState {
   std::atomic<bool> link_up{true};
   // Whether there is a device: one that was taken out is neither asked nor given anything. There is
