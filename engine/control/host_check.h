@@ -8,8 +8,9 @@
 
 namespace groupcast {
 
-// Whether this host has the kernel interfaces and PCI devices that the ports name: NotFound, with
-// one line "FILE:LINE:COLUMN: …" for each that is missing. Touches nothing.
+// Whether this host has the kernel interfaces that the ports name, and PCI devices that DPDK can
+// have: NotFound, with one line "FILE:LINE:COLUMN: …" for each that is missing, the kernel's, or
+// another process's. Touches nothing.
 absl::Status CheckHost(const EngineConfig& config);
 
 }  // namespace groupcast

@@ -20,7 +20,7 @@ carrier_for() {
   echo "the carrier of eth0 does not become $1"
   return 1
 }
-$groupcast_send --config /run/engine.yaml --recipients 10.200.0.1-10.200.39.16:5004 --count 60 --rate 5 \
+$groupcast_send --config /run/engine.yaml --recipients 10.200.0.1-10.200.39.16:5004 --count 70 --rate 5 \
   --payload 1000 >/run/shared/send.out 2>&1 &
 sending=$!
 carrier_for 1

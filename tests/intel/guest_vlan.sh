@@ -16,7 +16,7 @@ ports: [{name: nic, device: "$device", exception_interface: eth0, kernel_interfa
 lcores: [1]
 memory: {size_mib: 224, hugepages: required}
 END
-$groupcast_send --config /run/engine.yaml --recipients 10.200.0.1-10.200.0.100:5004 --count 30 --rate 10 \
+$groupcast_send --config /run/engine.yaml --recipients 10.200.0.1-10.200.0.100:5004 --count 60 --rate 10 \
   --payload 1001 --prepend 5 >/run/shared/send.out 2>&1 &
 sending=$!
 await_line /run/shared/send.out "port 'nic'.*exception interface eth0.7, VLAN 7"

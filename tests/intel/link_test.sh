@@ -24,7 +24,7 @@ wait $sink_pid
 summary=$(grep '^groupcast-send: summary' "$dir/shared/send.out")
 [[ $summary =~ sent=([0-9]+)\ errors=([0-9]+) ]] || fail "no summary" "$dir/shared/send.out"
 sent=${BASH_REMATCH[1]} errors=${BASH_REMATCH[2]}
-check "each recipient is sent or failed" test $((sent + errors)) = 600000
+check "each recipient is sent or failed" test $((sent + errors)) = 700000
 check "some failed" test "$errors" -gt 10000
 check "most were sent" test "$sent" -gt 200000
 down=$(awk '$1 == "link_down" { print $2 }' "$dir/shared/send.out")

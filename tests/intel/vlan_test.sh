@@ -11,7 +11,7 @@ end_guest
 # "FILTER": how many frames of the cable it lets through.
 frames() { tcpdump -nn -r "$dir/cable.pcap" "$1" 2>/dev/null | wc -l; }
 udp=$(frames "vlan 7 and udp dst port 5004 and ether src $guest_mac and greater 1052")
-check "the groupcasts have the tag: $udp" test "$udp" = 3300
+check "the groupcasts have the tag: $udp" test "$udp" = 6300
 check "so have the kernel's pings" test "$(frames "vlan 7 and icmp[icmptype] == icmp-echo")" = 3
 check "the others have none" test "$(frames "icmp and not vlan and ether src $guest_mac")" = 3
 check "no groupcast is untagged" test "$(frames "udp dst port 5004 and not vlan")" = 0
