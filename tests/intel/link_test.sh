@@ -32,8 +32,9 @@ check "for want of a link: $down" test "${down:-0}" -ge "$errors"
 check "no packet was kept" test -z "$(grep 'is kept' "$dir/shared/send.out")"
 [[ $(grep summary "$dir/sink.log") =~ received=([0-9]+).*corrupt=0\ duplicate=0 ]] || fail "receivers" "$dir/sink.log"
 received=${BASH_REMATCH[1]:-0}
-# Gone are those in the card's ring when the cable is cut, and most of what the kernel has for a next hop
-# that has to be asked for again then. End markers are not counted by the sender.
+# Gone are those that the card got between the cut and the look that notices it, up to 100 ms later: no
+# more than a groupcast; and most of what the kernel has for a next hop that has to be asked for again
+# then. End markers are not counted by the sender.
 unresolved=$(awk '$1 == "kernel_unresolved" { print $2 }' "$dir/shared/send.out")
-check "what was sent came: $received of $sent" test "$received" -gt $((sent - 2000 - ${unresolved:-0}))
+check "what was sent came: $received of $sent" test "$received" -gt $((sent - 12000 - ${unresolved:-0}))
 finish_guests

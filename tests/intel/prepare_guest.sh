@@ -24,7 +24,7 @@ stamp="$image $(cat "$here/prepare_guest.sh" "$here/guest_init" | sha256sum)"
 [[ $(cat "$folder/ready" 2>/dev/null) != "$stamp" ]] || exit 0
 rm -rf "$folder"/{ready,work,vmlinux,initramfs,qemu-new,no-igb}
 work=$folder/work
-mkdir -p "$work"/{deb,kernel,ramfs/{bin,dev,modules,proc,root,sys}}
+mkdir -p "$work"/{deb,kernel,ramfs/{bin,dev,host,modules,proc,sys}}
 
 version=${image#linux-image-}
 # In the order in which they need each other.
