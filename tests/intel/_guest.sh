@@ -9,7 +9,7 @@
 # guest's programs wrote are kept, and the test says where.
 here=$(cd "$(dirname "$0")" && pwd)
 top=$(cd "$here/../.." && pwd)
-guests=${XDG_CACHE_HOME:-$HOME/.cache}/groupcast-guest
+guests=${XDG_CACHE_HOME:-${HOME:-/var/tmp}/.cache}/groupcast-guest
 # While there is a network.
 if [[ ${IN_NAMESPACE:-} != 1 ]]; then
   "$here/prepare_guest.sh" "$guests" || { echo "FAILED: there is no guest to boot"; exit 1; }
