@@ -97,6 +97,8 @@ void PortSetup::TakeOut() {
   Remove();
   probed_ = false;
   out_ = true;
+  // The kernel may need a moment to take it from its driver.
+  try_at_ = std::chrono::steady_clock::now() + kBetweenTries;
 }
 
 bool PortSetup::IsBack() const {
