@@ -237,10 +237,10 @@ ConfigTable<PortConfig> PortTable() {
             false, "the same"},
            {"exception_interface",
             Value(&PortConfig::exception_interface, "text", kInterfaceAllowed, ReadInterface), "",
-            "for a device that the kernel has no driver for (a card bound to vfio-pci, "
-            "virtio-user, "
-            "vhost-user): the kernel interface, a TAP, that the engine makes for it, and by which "
-            "the host goes on using it: addresses, ARP, ping, SSH",
+            "for a device that the kernel has no driver for (vhost-user, a card bound to "
+            "vfio-pci): "
+            "the kernel interface, a TAP, that the engine makes for it, and by which the host goes "
+            "on using it: addresses, ARP, ping, SSH",
             false, "none"},
            {"tx_descriptors",
             Value(&PortConfig::tx_descriptors, "integer",

@@ -28,8 +28,9 @@ bool SharesWithKernel(const std::string& driver) {
   return absl::StartsWith(driver, "mlx") || driver == "mana";
 }
 
-// Why DPDK can't have the card, which it would not tell itself; empty: it can.
-std::string WhyNot(const std::string& address) {
+}  // namespace
+
+std::string WhyNotDpdks(const std::string& address) {
   const std::string device = absl::StrCat("/sys/bus/pci/devices/", address);
   if (access(device.c_str(), F_OK) != 0) {
     return absl::StrCat("there is no PCI device ", address,
@@ -56,15 +57,13 @@ std::string WhyNot(const std::string& address) {
                             std::strerror(errno), errno == EACCES ? " (needs root)" : "");
 }
 
-}  // namespace
-
 absl::Status CheckHost(const EngineConfig& config) {
   std::vector<std::string> missing;
   for (const PortConfig& port : config.ports) {
     const std::string place =
         absl::StrCat(config.path, ":", port.line, ":", port.column, ": port '", port.name, "': ");
     if (port.IsPci()) {
-      const std::string why = WhyNot(port.PciAddress());
+      const std::string why = WhyNotDpdks(port.PciAddress());
       if (!why.empty()) missing.push_back(absl::StrCat(place, why));
     }
     for (const std::string& name : std::set{port.interface, port.kernel_interface}) {

@@ -4,6 +4,8 @@
 
 #include <absl/status/status.h>
 
+#include <string>
+
 #include "engine/control/config.h"
 
 namespace groupcast {
@@ -12,5 +14,9 @@ namespace groupcast {
 // have: NotFound, with one line "FILE:LINE:COLUMN: …" for each that is missing, the kernel's, or
 // another process's. Touches nothing.
 absl::Status CheckHost(const EngineConfig& config);
+
+// Why DPDK can't have the PCI device now, and what to do, which it would not tell itself; empty: it
+// can.
+std::string WhyNotDpdks(const std::string& pci_address);
 
 }  // namespace groupcast

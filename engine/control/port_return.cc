@@ -8,21 +8,16 @@
 #include <rte_dev.h>
 #include <rte_ethdev.h>
 
-#include <algorithm>
-#include <array>
 #include <cerrno>
 #include <chrono>
-#include <filesystem>
 #include <thread>
 
+#include "engine/control/host_check.h"
 #include "engine/control/log.h"
 #include "engine/control/port_setup.h"
 
 namespace groupcast {
 namespace {
-
-// The kernel's drivers by which DPDK has cards (rte_pci_kernel_driver).
-constexpr std::array<std::string_view, 3> kUserDrivers = {"vfio-pci", "uio_pci_generic", "igb_uio"};
 
 constexpr auto kBetweenTries = std::chrono::seconds(1);
 
@@ -62,7 +57,7 @@ bool PortSetup::AttendCard() {
     return true;
   }
   const auto now = std::chrono::steady_clock::now();
-  if (now < try_at_ || !IsBack()) return false;
+  if (now < try_at_ || !WhyNotDpdks(config_.PciAddress()).empty()) return false;
   const absl::Status status = TakeBack();
   if (status.ok()) {
     refusal_.clear();
@@ -99,16 +94,6 @@ void PortSetup::TakeOut() {
   out_ = true;
   // The kernel may need a moment to take it from its driver.
   try_at_ = std::chrono::steady_clock::now() + kBetweenTries;
-}
-
-bool PortSetup::IsBack() const {
-  std::error_code error;
-  const std::string driver =
-      std::filesystem::read_symlink(
-          absl::StrCat("/sys/bus/pci/devices/", config_.PciAddress(), "/driver"), error)
-          .filename();
-  return !error &&
-         std::find(kUserDrivers.begin(), kUserDrivers.end(), driver) != kUserDrivers.end();
 }
 
 // As it was: others know its number, and what its queues can do. On error it is not ours.

@@ -103,7 +103,6 @@ class PortSetup {
   void LeaveCard();
   bool AttendCard();
   void TakeOut();
-  bool IsBack() const;
   absl::Status TakeBack();
   absl::Status Restart();
   void Remove();

@@ -28,6 +28,11 @@ ip -6 route add default via fd09::1
 python3 "$top/tests/kernel/udp_echo.py" serve 0.0.0.0 7 >/run/echo &
 await_line /run/echo ready
 tell_host ready
+await_host change
+ip link set eth0 promisc on
+ip link set eth0 address 02:00:00:00:00:09
+await_line /run/shared/relay.err 'follows eth0: MAC 02:00:00:00:00:09'
+tell_host changed
 await_host stop
 kill -TERM $relay
 wait $relay

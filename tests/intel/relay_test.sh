@@ -37,6 +37,12 @@ check "ping over IPv6" ping -c 2 -i 0.1 -W 2 fd09::2
 wait $send_pid || fail "the source" "$dir/send.log"
 wait $sink_pid || fail "the receivers" "$dir/sink.log"
 check "1000 receivers" grep 'received=50000 .*lost=0 corrupt=0 duplicate=0' "$dir/sink.log"
+tell_guest change
+await_guest changed
+ip neighbour flush dev t0
+check "another MAC of the interface is the card's" ping -c 2 -i 0.2 -W 2 10.9.0.2
+check "and it is that" grep -q 02:00:00:00:00:09 <(ip neighbour show 10.9.0.2)
+check "and promiscuous mode" grep 'follows eth0: promiscuous' "$dir/shared/relay.err"
 tell_guest stop
 end_guest
 check "all by the engine" grep -E 'summary total .*engine_packets=5[0-9]{4} kernel=0 errors=0' "$dir/shared/relay.out"
