@@ -44,7 +44,7 @@ KnownRecipients::~KnownRecipients() {
     for (auto& chunk : call.chunks_) {
       if (chunk == nullptr) continue;
       if (amid_call) {
-        static_cast<void>(chunk.release());
+        LeftBehind<KnownChunk>::Keep(std::move(chunk));
       } else {
         LeftBehind<KnownChunk>::Leave(std::move(chunk));
       }

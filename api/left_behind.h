@@ -20,6 +20,13 @@ class LeftBehind {
     list.objects.push_back(std::move(object));
   }
 
+  // For an object whose use can't be told any more, as the process ends: never freed, and not lost.
+  static void Keep(std::unique_ptr<T> object) {
+    List& list = TheList();
+    const std::lock_guard lock(list.mutex);
+    list.kept.push_back(std::move(object));
+  }
+
   // Frees those that nobody uses any more; whether some are left.
   static bool Reap() {
     std::vector<std::unique_ptr<T>> free;
@@ -37,6 +44,7 @@ class LeftBehind {
   struct List {
     std::mutex mutex;
     std::vector<std::unique_ptr<T>> objects;
+    std::vector<std::unique_ptr<T>> kept;
   };
   static List& TheList() {
     // Never destroyed: drivers may give back after everything else.
