@@ -5,6 +5,7 @@
 # In the guest, whose root is the host's: binds the card as the test wants it, and runs the test's
 # scenario there. What is written to /run/shared is seen by the test.
 . /run/shared/settings
+touch /run/shared/booted
 {
   ip link set lo up
   # EAL opens each driver in its folder, all over 9p: only those that are needed.
