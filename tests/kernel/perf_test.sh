@@ -88,7 +88,7 @@ fi
 # Its lcore goes on while the counting begins. (wire_peers has its packets under sanitizers, too.)
 direct=("${whole[@]:0:${#whole[@]}-1}" 'mode == "direct"' 'lcores == producers == burst == 1'
   'abs(ports[0]["bytes"] / (42 + prepend + payload + append) / packets - 1) < 0.5')
-for strategy in chain clone floor; do
+for strategy in chain clone floor written-floor; do
   run "mode direct, $strategy" 0 "${null[@]}" -- "${short[@]}" --mode direct --strategy $strategy \
     --payload 700 --prepend 12
   holds "mode direct, $strategy" "${direct[@]}" "strategy == '$strategy'"
@@ -99,7 +99,7 @@ holds "mode direct, lazy-copy" "${direct[@]}" 'groupcasts - 1 <= counters["copie
 run "mode direct, same payload" 0 "${null[@]}" -- "${short[@]}" --mode direct --strategy lazy-copy \
   --same-payload
 holds "mode direct, same payload" 'counters["copied"] < 2000' 'counters["rewritten"] > 0'
-for strategy in copy clone lazy-copy floor; do
+for strategy in copy clone lazy-copy floor written-floor; do
   # Its consumer keeps packets, and it is full again and again.
   run "mode direct on net_ring, $strategy" 0 --vdev net_ring0 --no-huge -m 256 -- "${short[@]}" \
     --mode direct --strategy $strategy --recipients 3000 --prepend 5

@@ -106,7 +106,7 @@ TEST(SetOption, PeersAreForModeDirect) {
   ASSERT_TRUE(ReadFlow(&options).ok());
   Workload workload;
   EXPECT_TRUE(SetOption("mode", "direct", options, &workload).ok());
-  for (const char* strategy : {"clone", "lazy-copy", "floor"}) {
+  for (const char* strategy : {"clone", "lazy-copy", "floor", "written-floor"}) {
     EXPECT_TRUE(SetOption("strategy", strategy, options, &workload).ok()) << strategy;
     EXPECT_FALSE(SetOption("append", "1", options, &workload).ok()) << strategy;
     EXPECT_FALSE(SetOption("mode", "group", options, &workload).ok()) << strategy;

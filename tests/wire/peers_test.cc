@@ -333,8 +333,10 @@ TEST_F(PeersTest, LazyCopiesAreTakenBack) {
   EXPECT_EQ(rte_mempool_full(lazy_copy->pool()), 1);
 }
 
-TEST_F(PeersTest, TheFloorSendsWholeFrames) {
-  DriverFloor floor(mempools_->pools(), port_->Plan(0), &counters_);
+class FloorTest : public PeersTest, public testing::WithParamInterface<bool> {};
+
+TEST_P(FloorTest, SendsWholeFrames) {
+  DriverFloor floor(mempools_->pools(), port_->Plan(0), &counters_, /*writes=*/GetParam());
   Prepare(10, Bytes(1000, 3), 12);
   Request* request = Make(0);
   ASSERT_TRUE(floor.Prepare(*request, next_hops_));
@@ -356,6 +358,9 @@ TEST_F(PeersTest, TheFloorSendsWholeFrames) {
   EXPECT_EQ(sent, kLarge);
   EXPECT_EQ(counters_.Read(Counter::kPackets), kLarge);
 }
+
+INSTANTIATE_TEST_SUITE_P(AsItWas, FloorTest, testing::Values(false));
+INSTANTIATE_TEST_SUITE_P(Written, FloorTest, testing::Values(true));
 
 TEST_F(PeersTest, WhatADriverNeverTakesFails) {
   CloneAssembler clone(mempools_->pools(), next_hops_, &counters_, 1);

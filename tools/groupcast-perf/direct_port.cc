@@ -157,7 +157,8 @@ absl::Status DirectPort::MakeStrategy(uint32_t packets, uint32_t largest_frame) 
   const TxPlan plan = port_->Plan(0);
   const PacketStrategy strategy = workload_.strategy;
   const auto payload_len = static_cast<uint16_t>(workload_.payload_bytes);
-  if ((strategy == PacketStrategy::kClone || strategy == PacketStrategy::kFloor) &&
+  if ((strategy == PacketStrategy::kClone || strategy == PacketStrategy::kFloor ||
+       strategy == PacketStrategy::kWrittenFloor) &&
       payload_len > 0 &&
       (!plan.chains || plan.max_segments < 2 || plan.segment_bytes < payload_len)) {
     return absl::InvalidArgumentError(absl::StrCat("--strategy ", NameOf(strategy),
@@ -179,8 +180,10 @@ absl::Status DirectPort::MakeStrategy(uint32_t packets, uint32_t largest_frame) 
       MakeLoop(lazy_copy_.get());
       return absl::OkStatus();
     }
-    case PacketStrategy::kFloor: {
-      floor_ = std::make_unique<DriverFloor>(pools, plan, &counters_);
+    case PacketStrategy::kFloor:
+    case PacketStrategy::kWrittenFloor: {
+      floor_ = std::make_unique<DriverFloor>(pools, plan, &counters_,
+                                             strategy == PacketStrategy::kWrittenFloor);
       Request* request = MakeRequest(0);
       const bool prepared = floor_->Prepare(*request, next_hops_);
       CompleteRequest(request, &counters_);

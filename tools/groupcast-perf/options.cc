@@ -33,10 +33,13 @@ constexpr Named<Mode> kModes[] = {{"sendgroup", Mode::kSendgroup},
                                   {"group", Mode::kGroup},
                                   {"async", Mode::kAsync},
                                   {"direct", Mode::kDirect}};
-constexpr Named<PacketStrategy> kStrategies[] = {
-    {"auto", PacketStrategy::kAuto},          {"chain", PacketStrategy::kChain},
-    {"copy", PacketStrategy::kCopy},          {"clone", PacketStrategy::kClone},
-    {"lazy-copy", PacketStrategy::kLazyCopy}, {"floor", PacketStrategy::kFloor}};
+constexpr Named<PacketStrategy> kStrategies[] = {{"auto", PacketStrategy::kAuto},
+                                                 {"chain", PacketStrategy::kChain},
+                                                 {"copy", PacketStrategy::kCopy},
+                                                 {"clone", PacketStrategy::kClone},
+                                                 {"lazy-copy", PacketStrategy::kLazyCopy},
+                                                 {"floor", PacketStrategy::kFloor},
+                                                 {"written-floor", PacketStrategy::kWrittenFloor}};
 
 template <typename T, size_t N>
 const char* Find(const Named<T> (&names)[N], T value) {
@@ -95,14 +98,16 @@ void DefineWorkload(Workload* workload, CLI::App* app) {
              &workload->mode, app);
   DefineWord(
       "--strategy", kStrategies,
-      "How packets get the payload. auto: what the engine ships; chain: all share it; copy: "
-      "each has a copy. In mode direct there are others beside the engine's own: clone: each has "
-      "an "
-      "indirect mbuf on it; lazy-copy: each has a copy, and a packet that the driver has freed is "
-      "taken back for another recipient, for whom only headers and private bytes are written; "
-      "floor: "
-      "what the driver takes by itself: heads are taken from a mempool, chained to it and sent, "
-      "and nothing is written",
+      "How packets get the payload. auto: what the engine ships; chain: all share it; copy: each "
+      "has "
+      "a copy. In mode direct there are others beside the engine's own: clone: each has an "
+      "indirect "
+      "mbuf on it; lazy-copy: each has a copy, and a packet that the driver has freed is taken "
+      "back "
+      "for another recipient, for whom only headers and private bytes are written; floor: what the "
+      "driver takes by itself: heads are taken from a mempool, chained to it and sent, and nothing "
+      "is written; written-floor: and each gets its recipient's headers, which lie ready, its "
+      "private bytes, and the UDP checksum that depends on these",
       &workload->strategy, app);
   app->add_flag("--same-payload", workload->same_payload,
                 "Strategy lazy-copy: every groupcast has the payload of the one before, which "

@@ -33,7 +33,7 @@ constexpr char kHelp[] =
   set payload|recipients|prepend|append|rate VALUE
   set strategy auto|chain|copy       the next run takes what is set
   set mode sendgroup|group|async
-  set mode direct                    for strategies clone, lazy-copy, floor, too
+  set mode direct                    for strategies clone, lazy-copy, floor, written-floor, too
   help
   quit                               ends a run, too
 )";

@@ -12,7 +12,15 @@ namespace groupcast::perf {
 enum class Mode : uint8_t { kSendgroup, kGroup, kAsync, kDirect };
 
 // Those of the engine, and those that it is compared with (IsPeer()).
-enum class PacketStrategy : uint8_t { kAuto, kChain, kCopy, kClone, kLazyCopy, kFloor };
+enum class PacketStrategy : uint8_t {
+  kAuto,
+  kChain,
+  kCopy,
+  kClone,
+  kLazyCopy,
+  kFloor,
+  kWrittenFloor
+};
 
 inline bool IsPeer(PacketStrategy strategy) { return strategy >= PacketStrategy::kClone; }
 
