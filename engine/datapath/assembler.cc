@@ -7,22 +7,13 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "engine/datapath/alike_heads.h"
 #include "engine/datapath/copybreak.h"
 #include "engine/datapath/hand_over.h"
 #include "engine/datapath/request_uses.h"
 
 namespace groupcast {
 namespace {
-
-// Private bytes that are asked for before they are needed: of some packets.
-constexpr size_t kPrivateAhead = 256;
-constexpr size_t kLongPrivatesAhead = 8;  // packets, each with more than a line
-
-// Where the frame of a head begins: its pool's mbufs have no private area, and nobody attaches them
-// to other memory.
-inline uint8_t* FrameOf(rte_mbuf* mbuf) {
-  return reinterpret_cast<uint8_t*>(mbuf + 1) + RTE_PKTMBUF_HEADROOM;
-}
 
 // References on the view, or on what it and its like are attached to.
 inline uint32_t InFlight(const Request& request) {
@@ -48,53 +39,6 @@ inline MbufForm MbufFormOf(uint16_t data_len, uint32_t behind, uint32_t pieces,
           data_len + behind,
           plan.vlan,
           plan.vlan != 0 ? RTE_MBUF_F_TX_VLAN : uint64_t{0}};
-}
-
-// Heads for recipients that leave alike and have private parts of one length. What follows the
-// prepended bytes is chained behind them, or copied into them. No store to a packet can be
-// taken to change what the loop needs: it is in variables of its own.
-template <bool kChain, bool kIpv6, bool kLongPrivate>
-void MakeHeads(const Request& request, const HeadForm& head_form, const MbufForm& mbuf_form,
-               uint16_t first, uint16_t n, uint16_t* next_ip_id, rte_mbuf** mbufs) {
-  HeadForm form = head_form;
-  form.ipv6 = kIpv6;
-  const MbufForm mbuf = mbuf_form;
-  const HeaderLine* line = request.lines + first;
-  const uint16_t append_len = request.append_len;
-  const auto private_len = static_cast<uint16_t>(form.prepend_len + append_len);
-  const uint16_t* const sums = private_len > 0 ? request.sums + first : nullptr;
-  const uint8_t* private_bytes = request.private_bytes + size_t{first} * private_len;
-  const uint32_t payload_len = request.payload_len;
-  const uint8_t* const payload = payload_len > 0 ? request.segments->data : nullptr;
-  rte_mbuf* const view = request.append_len == 0 ? request.view : nullptr;
-  uint16_t ip_id = *next_ip_id;
-  for (uint16_t i = 0; i < n; i++, line++) {
-    rte_prefetch0(line + 2);
-    PrivateBytesOf bytes{nullptr, 0};
-    if (private_len > 0) {
-      bytes = {private_bytes, sums[i]};
-      if constexpr (kLongPrivate) {
-        const uint8_t* ahead = private_bytes + kLongPrivatesAhead * private_len;
-        for (size_t at = 0; at < private_len; at += 64) rte_prefetch0(ahead + at);
-      }
-      private_bytes += private_len;
-      if constexpr (!kLongPrivate) rte_prefetch0(private_bytes + kPrivateAhead);
-    }
-    rte_mbuf* head = mbufs[i];
-    uint8_t* frame = FrameOf(head);
-    WritePacketHead(form, *line, bytes, &ip_id, frame);
-    if constexpr (!kChain) {
-      if (payload_len > 0) rte_memcpy(frame + form.len, payload, payload_len);
-      if (append_len > 0) {
-        CopyPrivate(frame + form.len + payload_len, bytes.prepend + form.prepend_len, append_len);
-      }
-    }
-    SetMbuf(mbuf, head);
-    if constexpr (kChain) {
-      if (view != nullptr) head->next = view;
-    }
-  }
-  *next_ip_id = ip_id;
 }
 
 inline void AddRun(const PacketRun& run, PacketSpace* space) {
@@ -228,15 +172,7 @@ bool Assembler::BuildAlike(const Request& request, const TxPlan& plan, const For
   const MbufForm mbuf_form =
       form.chain ? MbufFormOf(head_form.len, behind, append_len > 0 ? 2 : form.pieces, plan)
                  : MbufFormOf(static_cast<uint16_t>(head_form.len + behind), 0, 0, plan);
-  using Make = decltype(&MakeHeads<true, true, true>);
-  // By chain, IPv6, and more than a line of private bytes.
-  constexpr Make kMake[2][2][2] = {{{MakeHeads<false, false, false>, MakeHeads<false, false, true>},
-                                    {MakeHeads<false, true, false>, MakeHeads<false, true, true>}},
-                                   {{MakeHeads<true, false, false>, MakeHeads<true, false, true>},
-                                    {MakeHeads<true, true, false>, MakeHeads<true, true, true>}}};
-  const bool long_private = uint32_t{request.prepend_len} + append_len > 64;
-  const Make make_heads = kMake[form.chain][ipv6][long_private];
-  make_heads(request, head_form, mbuf_form, first, n, &ip_id_, mbufs);
+  MakeAlikeHeads(request, head_form, mbuf_form, form.chain, first, n, &ip_id_, mbufs);
   if (unlikely(plan.offloads != 0)) {
     for (uint16_t i = 0; i < n; i++) OffloadChecksums(plan.offloads, ipv6, ethernet.len, mbufs[i]);
   }

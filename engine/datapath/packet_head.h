@@ -115,12 +115,16 @@ inline void Store(void* at, T word) {
   std::memcpy(at, &word, sizeof(word));
 }
 
+// The checksum of such a sum, in the upper half of the word.
+inline uint32_t ChecksumAbove(uint32_t sum) {
+  return ~(sum + (sum << 16 | sum >> 16)) & 0xffff0000;
+}
+
 // UDP length and checksum, as they follow each other.
 inline uint32_t UdpEnd(const HeadForm& form, const HeaderLine& line, uint32_t private_sum) {
-  const auto sum =
-      static_cast<uint16_t>(~FoldSum(uint32_t{line.udp_sum} + form.udp_sum + private_sum));
+  const uint32_t checksum = ChecksumAbove(uint32_t{line.udp_sum} + form.udp_sum + private_sum);
   // 0 means "no checksum" (RFC 768, RFC 8200 8.1)
-  return form.udp_len | (sum == 0 ? 0xffffu : uint32_t{sum}) << 16;
+  return form.udp_len | (checksum == 0 ? 0xffff0000u : checksum);
 }
 
 // In words, so that nothing just written is read again.
@@ -136,9 +140,8 @@ __rte_always_inline void WriteIpv4(const HeadForm& form, const HeaderLine& line,
     ttl_to_source -= less;
     sum += static_cast<uint16_t>(~less);
   }
-  const auto checksum = static_cast<uint16_t>(~FoldSum(sum));
   Store(at, form.ipv4_first | uint64_t{ip_id} << 32);
-  Store(at + 8, (ttl_to_source & ~uint64_t{0xffff0000}) | uint64_t{checksum} << 16);
+  Store(at + 8, (ttl_to_source & ~uint64_t{0xffff0000}) | ChecksumAbove(sum));
   Store(at + 16, Load64(line.headers + 16));  // destination and UDP ports
   Store(at + 24, UdpEnd(form, line, private_sum));
 }
@@ -178,22 +181,28 @@ __rte_always_inline void WritePacketHead(const HeadForm& form, const HeaderLine&
   CopyPrivate(at, bytes.prepend, form.prepend_len);
 }
 
+// From data_off to port, and from pkt_len to vlan_tci.
+inline uint64_t RearmWord(const MbufForm& form) {
+  return uint64_t{form.data_off} | uint64_t{1} << 16 | uint64_t{form.nb_segs} << 32 |
+         uint64_t{RTE_MBUF_PORT_INVALID} << 48;
+}
+inline uint64_t LengthsWord(const MbufForm& form) {
+  return uint64_t{form.pkt_len} | uint64_t{form.data_len} << 32 | uint64_t{form.vlan_tci} << 48;
+}
+
 // All fields of a packet's first mbuf but `next` and what offloads need; a freed mbuf has refcnt 1,
 // no next and one segment, the rest is as its last user left it.
 __rte_always_inline void SetMbuf(const MbufForm& form, rte_mbuf* mbuf) {
   constexpr size_t kRearm = offsetof(rte_mbuf, data_off), kLengths = offsetof(rte_mbuf, pkt_len);
-  static_assert(offsetof(rte_mbuf, refcnt) == kRearm + 2 &&
-                offsetof(rte_mbuf, nb_segs) == kRearm + 4 &&
-                offsetof(rte_mbuf, port) == kRearm + 6);
+  static_assert(
+      offsetof(rte_mbuf, refcnt) == kRearm + 2 && offsetof(rte_mbuf, nb_segs) == kRearm + 4 &&
+      offsetof(rte_mbuf, port) == kRearm + 6 && offsetof(rte_mbuf, ol_flags) == kRearm + 8);
   static_assert(offsetof(rte_mbuf, data_len) == kLengths + 4 &&
                 offsetof(rte_mbuf, vlan_tci) == kLengths + 6);
   auto* bytes = reinterpret_cast<uint8_t*>(mbuf);
-  packet_head::Store(bytes + kRearm, uint64_t{form.data_off} | uint64_t{1} << 16 |
-                                         uint64_t{form.nb_segs} << 32 |
-                                         uint64_t{RTE_MBUF_PORT_INVALID} << 48);
+  packet_head::Store(bytes + kRearm, RearmWord(form));
   mbuf->ol_flags = form.ol_flags;
-  packet_head::Store(bytes + kLengths, uint64_t{form.pkt_len} | uint64_t{form.data_len} << 32 |
-                                           uint64_t{form.vlan_tci} << 48);
+  packet_head::Store(bytes + kLengths, LengthsWord(form));
 }
 
 // Leaves to the device what it was asked to do.
