@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 the Groupcast authors
 //
-// PortSetup's card, which may be taken out, or asked for by the kernel, and come back. The port
-// stays meanwhile, without a link.
+// PortSetup's card, which may be taken out, or asked for by the kernel, and come back; or has to be
+// reset. The port stays meanwhile, without a link.
 #define ALLOW_EXPERIMENTAL_API  // rte_dev_event_callback_register()
 #include <absl/strings/str_cat.h>
 #include <rte_dev.h>
@@ -29,9 +29,23 @@ void PortSetup::OnCardEvent(const char*, rte_dev_event_type type, void* self) {
   static_cast<PortSetup*>(self)->removal_asked_.store(true, std::memory_order_release);
 }
 
+// A port that is there again has lost who listened to it.
+void PortSetup::WatchResets() {
+  rte_eth_dev_callback_unregister(port_id_, RTE_ETH_EVENT_INTR_RESET, OnResetAsked, this);
+  rte_eth_dev_callback_register(port_id_, RTE_ETH_EVENT_INTR_RESET, OnResetAsked, this);
+}
+
+// Of a virtual function, whose physical one was reset, on a thread of DPDK's that the reset would
+// wait for.
+int PortSetup::OnResetAsked(uint16_t, rte_eth_event_type, void* self, void*) {
+  static_cast<PortSetup*>(self)->reset_asked_.store(true, std::memory_order_release);
+  return 0;
+}
+
 // Of a card by vfio-pci: that driver asks for it back. By others nobody is asked.
 void PortSetup::WatchCard() {
   if (!config_.IsPci()) return;
+  WatchResets();
   const int rc = rte_dev_event_callback_register(config_.PciAddress().c_str(), OnCardEvent, this);
   if (rc < 0) {
     LogWarning(
@@ -43,6 +57,10 @@ void PortSetup::WatchCard() {
 void PortSetup::LeaveCard() {
   if (!config_.IsPci()) return;
   // While one runs it is not taken off.
+  while (rte_eth_dev_callback_unregister(port_id_, RTE_ETH_EVENT_INTR_RESET, OnResetAsked, this) ==
+         -EAGAIN) {
+    std::this_thread::sleep_for(std::chrono::microseconds(100));
+  }
   while (rte_dev_event_callback_unregister(config_.PciAddress().c_str(), OnCardEvent, this) ==
          -EAGAIN) {
     std::this_thread::sleep_for(std::chrono::microseconds(100));
@@ -53,6 +71,11 @@ void PortSetup::LeaveCard() {
 bool PortSetup::AttendCard() {
   if (!out_ && removal_asked_.load(std::memory_order_acquire)) TakeOut();
   if (!out_) {
+    if (reset_asked_.load(std::memory_order_acquire) ||
+        state_.stalled.load(std::memory_order_relaxed)) {
+      Reset();
+      return false;  // from here on its link is as if it were new
+    }
     if (followed_) followed_->Follow();
     return true;
   }
@@ -74,26 +97,58 @@ bool PortSetup::AttendCard() {
   return false;
 }
 
-void PortSetup::TakeOut() {
+// Lcores leave the device alone from here on, until it is present again. False: they have not begun
+// yet, and nothing has changed.
+bool PortSetup::Withdraw() {
   std::function<void()> await;
   {
     const std::lock_guard lock(link_mutex_);
     await = await_lcores_;
   }
-  if (!await) return;
-  LogNotice(absl::StrCat("port '", config_.name, "': ", device_,
-                         " is taken out; what would leave by it fails with ENETDOWN until it is "
-                         "back"));
+  if (!await) return false;
   SetWireLink(false);
   state_.present.store(false, std::memory_order_release);
   await();
+  return true;
+}
+
+void PortSetup::TakeOut() {
+  if (!Withdraw()) return;
+  LogNotice(absl::StrCat("port '", config_.name, "': ", device_,
+                         " is taken out; what would leave by it fails with ENETDOWN until it is "
+                         "back"));
   rte_eth_dev_stop(port_id_);
+  GiveAway();
+}
+
+void PortSetup::GiveAway() {
   started_ = false;
   Remove();
   probed_ = false;
   out_ = true;
   // The kernel may need a moment to take it from its driver.
   try_at_ = std::chrono::steady_clock::now() + kBetweenTries;
+}
+
+// What its rings held is lost, as with a cut cable. A card that can't be had again so is taken out.
+void PortSetup::Reset() {
+  const bool asked = reset_asked_.exchange(false, std::memory_order_acquire);
+  if (!Withdraw()) return;
+  LogWarning(absl::StrCat("port '", config_.name, "': ", device_,
+                          asked ? " asks to be reset" : " has taken no packet for five seconds",
+                          ": it is reset; what would leave by it fails with ENETDOWN meanwhile"));
+  rte_eth_dev_stop(port_id_);
+  int rc = asked ? rte_eth_dev_reset(port_id_) : 0;
+  if (rc == -ENOTSUP) rc = 0;  // starting it anew is all that it has
+  const absl::Status status = rc < 0 ? Failed(rc, "can't be reset") : Restart();
+  if (!status.ok()) {
+    LogWarning(std::string(status.message()));
+    rte_eth_dev_stop(port_id_);
+    GiveAway();
+    return;
+  }
+  state_.stalled.store(false, std::memory_order_relaxed);
+  state_.present.store(true, std::memory_order_release);
 }
 
 // As it was: others know its number, and what its queues can do. On error it is not ours.
@@ -105,6 +160,7 @@ absl::Status PortSetup::TakeBack() {
   if (status.ok()) status = port_id_ == port_id ? Restart() : Failed(EEXIST, "has another number");
   if (status.ok()) {
     out_ = false;
+    state_.stalled.store(false, std::memory_order_relaxed);
     state_.present.store(true, std::memory_order_release);
     return status;
   }
@@ -131,6 +187,7 @@ absl::Status PortSetup::Restart() {
   rte_eth_conf conf{};
   conf.txmode.offloads = plan_.tx_offloads;
   FitMtu(info, &conf);
+  WatchResets();
   absl::Status status = SetUpQueues(info, conf);
   if (status.ok() && exception_ != nullptr) status = SetUpException();
   if (!status.ok()) return status;

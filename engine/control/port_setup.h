@@ -104,8 +104,13 @@ class PortSetup {
   bool AttendCard();
   void TakeOut();
   absl::Status TakeBack();
+  bool Withdraw();
+  void GiveAway();
+  void Reset();
+  void WatchResets();
   absl::Status Restart();
   void Remove();
+  static int OnResetAsked(uint16_t port_id, rte_eth_event_type type, void* self, void* told);
   static void OnCardEvent(const char* device, rte_dev_event_type type, void* self);
   absl::Status Failed(int error, const std::string& what) const;
 
@@ -136,6 +141,7 @@ class PortSetup {
   bool wire_up_ = true;                 // under link_mutex_
   std::function<void()> await_lcores_;  // under link_mutex_
   std::atomic<bool> removal_asked_{false};
+  std::atomic<bool> reset_asked_{false};
   // The link watch's thread.
   bool out_ = false;     // the card is
   std::string refusal_;  // why the card that came back was not taken

@@ -33,6 +33,8 @@ const std::array<CounterInfo, kCounters> kCounterTable = {{
     {"tx_full", "bursts", "bursts that a full TX ring cut short"},
     {"no_mbuf", "bursts", "bursts that an empty mempool cut short"},
     {"link_down", "datagrams", "recipients refused because their port had no carrier"},
+    {"tx_stalled", "datagrams",
+     "recipients refused because their port's device had taken no packet for five seconds"},
     {"next_hop_gone", "datagrams", "recipients whose next hop was removed while they waited"},
     {"oversize", "datagrams", "recipients refused because the port's MTU had shrunk"},
     {"late_errors", "datagrams",

@@ -40,6 +40,7 @@ enum class Counter : uint8_t {
   kTxFull,
   kNoMbuf,
   kLinkDown,
+  kTxStalled,
   kNextHopGone,
   kOversize,
   kLateErrors,

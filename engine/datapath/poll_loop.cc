@@ -11,10 +11,11 @@
 namespace groupcast {
 namespace {
 
-constexpr uint32_t kTakeMost = 32;            // requests of one channel per look
-constexpr uint64_t kSpinUs = 50;              // without work, before the first sleep
-constexpr uint64_t kKickUs = 20;              // between two kicks of an idle lcore
-constexpr int64_t kShortSleepNs = 50'000;     // something waits for room
+constexpr uint32_t kTakeMost = 32;         // requests of one channel per look
+constexpr uint64_t kSpinUs = 50;           // without work, before the first sleep
+constexpr uint64_t kKickUs = 20;           // between two kicks of an idle lcore
+constexpr uint64_t kStallUs = 5'000'000;   // no packet taken meanwhile: as Linux's watchdog has it
+constexpr int64_t kShortSleepNs = 50'000;  // something waits for room
 constexpr int64_t kReceiveSleepNs = 100'000;  // frames may come, of which no socket tells
 constexpr int64_t kLongSleepNs = 10'000'000;  // nothing waits
 
@@ -82,8 +83,12 @@ bool PollLoop::RunOnce(RunMode mode) {
       const uint64_t ended = turns.End(ENETDOWN);
       counters_.Add(Counter::kLinkDown, ended);
       moved |= ended > 0;
-    } else {
-      moved |= turns.Serve(&assembler_);
+    } else if (likely(turns.Serve(&assembler_))) {
+      moved = true;
+    } else if (unlikely(turns.Stalled(rte_rdtsc(), kStallUs * us_tsc_))) {
+      const uint64_t ended = turns.End(ENOBUFS);
+      counters_.Add(Counter::kTxStalled, ended);
+      moved |= ended > 0;
     }
   }
   return moved;

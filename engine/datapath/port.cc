@@ -50,6 +50,7 @@ void Port::Account(uint16_t taken) {
     if (request->finished == request->nb_recipients) CompleteRequest(request, counters_);
   }
   if (first_ == count_) Empty();
+  taken_ += taken;
   counters_->Add(Counter::kPackets, taken);
   counters_->Add(Counter::kBytes, bytes);
 }

@@ -18,12 +18,15 @@
 namespace groupcast {
 
 // What lcores are told of a port, by the control thread and by the one that looks at its link.
-// Theirs: w; lcores: r
+// Theirs: w; lcores: r, but for `stalled`
 struct PortState {
   std::atomic<bool> link_up{true};
   // Whether there is a device: one that was taken out is neither asked nor given anything. There is
   // no link then, either.
   std::atomic<bool> present{true};
+  // Whether the device has stopped sending. Lcores: w; who looks at its link: cleared once it is
+  // reset
+  mutable std::atomic<bool> stalled{false};
   std::atomic<uint32_t> mtu{1500};
   std::atomic<uint64_t> mac{0};  // 6 bytes as on the wire
 
@@ -81,6 +84,8 @@ class Port {
       : plan_(plan), state_(state), kick_(kick), counters_(counters) {}
 
   const TxPlan& plan() const { return plan_; }
+  const PortState& state() const { return state_; }
+  uint64_t taken() const { return taken_; }  // packets, by the driver
   bool LinkUp() const { return state_.link_up.load(std::memory_order_relaxed); }
   uint32_t Mtu() const { return state_.mtu.load(std::memory_order_relaxed); }
 
@@ -115,6 +120,7 @@ class Port {
   KickSockets kick_;
   Counters* counters_;
   bool needs_kick_ = false;
+  uint64_t taken_ = 0;
   uint16_t first_ = 0;  // of mbufs_, that waits
   uint16_t count_ = 0;
   uint16_t first_run_ = 0;

@@ -61,8 +61,29 @@ bool PortTurns::Serve(Assembler* assembler) {
   return moved;
 }
 
+bool PortTurns::Stalled(uint64_t now_tsc, uint64_t patience_tsc) {
+  std::atomic<bool>& told = port_.state().stalled;
+  const bool same = port_.taken() == taken_then_;
+  if (stalled_) {
+    if (same && told.load(std::memory_order_relaxed)) return true;
+    stalled_ = false;
+    told.store(false, std::memory_order_relaxed);
+    stuck_since_tsc_ = 0;
+  }
+  if (stuck_since_tsc_ == 0 || !same) {
+    stuck_since_tsc_ = now_tsc;
+    taken_then_ = port_.taken();
+    return false;
+  }
+  if (now_tsc - stuck_since_tsc_ < patience_tsc) return false;
+  stalled_ = true;
+  told.store(true, std::memory_order_relaxed);
+  return true;
+}
+
 uint64_t PortTurns::End(int error) {
   uint64_t ended = port_.Fail(error);
+  stuck_since_tsc_ = 0;
   while (first_ != nullptr) {
     RequestQueue* queue = first_;
     while (queue->first != nullptr) {

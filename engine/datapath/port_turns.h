@@ -32,6 +32,9 @@ class PortTurns {
   void Add(RequestQueue* queue, Request* request);
   // Bursts for a bounded time; whether anything moved.
   bool Serve(Assembler* assembler);
+  // After a Serve() that moved nothing: whether that has been so for `patience`, or has been found
+  // so before and the device has not been reset since.
+  bool Stalled(uint64_t now_tsc, uint64_t patience_tsc);
   // Ends everything that waits with `error`; returns how many recipients.
   uint64_t End(int error);
 
@@ -42,6 +45,9 @@ class PortTurns {
   Counters* counters_;
   RequestQueue* first_ = nullptr;  // whose turn it is
   RequestQueue* last_ = nullptr;
+  uint64_t stuck_since_tsc_ = 0;  // 0: it is not
+  uint64_t taken_then_ = 0;
+  bool stalled_ = false;
 };
 
 }  // namespace groupcast

@@ -111,6 +111,49 @@ INSTANTIATE_TEST_SUITE_P(Sides, VhostPeer,
                                          Side{"VhostClient", "net_vhost", ",client=1", false}),
                          [](const auto& side) { return side.param.name; });
 
+class PausedPeer : public OnePeer, public testing::WithParamInterface<Side> {};
+
+// One that is there, and takes nothing any more: who waits is told so, those who come later at
+// once. What was accepted arrives, and all is as before, when it goes on.
+TEST_P(PausedPeer, TakesNothingForLong) {
+  Connect(GetParam());
+  consumer().Ask("pause");
+  std::vector<int> errors(kRecipients, -1);
+  const auto refused = [&] {
+    return static_cast<int>(std::count(errors.begin(), errors.end(), ENOBUFS));
+  };
+  constexpr int kAll = kRecipients;
+  int sent = kAll;
+  auto begin = Clock::now();
+  for (uint8_t number = 0; number < 20 && sent == kAll; number++) {
+    TestGroup group = MakeGroup(number);
+    begin = Clock::now();
+    sent = sendgroup(sd(), group.buf(), kRecipients, 0, errors.data());
+    for (size_t i = 0; i < kRecipients; i++) {
+      if (errors[i] == 0) Expect(DestinationOf(group.at(i).giov_dest), group.Datagram(i));
+    }
+  }
+  EXPECT_GE(Clock::now() - begin, std::chrono::milliseconds(4500));
+  EXPECT_LT(sent, kAll);
+  EXPECT_EQ(refused(), kAll - sent);
+  TestGroup again = MakeGroup(50);
+  begin = Clock::now();
+  EXPECT_EQ(sendgroup(sd(), again.buf(), kRecipients, 0, errors.data()), 0);
+  EXPECT_LT(Clock::now() - begin, std::chrono::milliseconds(2000));
+  EXPECT_EQ(refused(), kAll);
+  EXPECT_EQ(Counted("tx_stalled"), static_cast<uint64_t>(2 * kAll - sent));
+  consumer().Ask("resume");
+  ExpectAllArrived();
+  TestGroup group = MakeGroup(99);
+  EXPECT_EQ(Send(&group), kAll);
+  ExpectAllArrived();
+}
+
+INSTANTIATE_TEST_SUITE_P(Sides, PausedPeer,
+                         testing::Values(Side{"Virtio", "net_virtio_user", ",server=1", true},
+                                         Side{"Vhost", "net_vhost", "", true}),
+                         [](const auto& side) { return side.param.name; });
+
 // net_virtio_user as client never connects again; its connection, which it goes on writing to, is
 // dead then.
 TEST_F(OnePeer, ALostOneIsLostForAVirtioClient) {

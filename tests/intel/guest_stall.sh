@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 the Groupcast authors
+#
+# Takes the right to read and write memory from the card (the bus master bit of its command register) and
+# gives it back: what it was to send meanwhile is never reported as sent, and its ring stands still.
+ip tuntap add eth0 mode tap
+ip address add 10.9.0.2/24 dev eth0
+ip link set eth0 up
+ip route add default via 10.9.0.1
+cat >/run/engine.yaml <<END
+ports: [{name: nic, device: "$device", exception_interface: eth0}]
+lcores: [1]
+memory: {size_mib: 224, hugepages: required}
+END
+bus_master() {
+  python3 - "/sys/bus/pci/devices/$device/config" "$1" <<'END'
+import sys
+with open(sys.argv[1], 'r+b', buffering=0) as config:
+    config.seek(4)
+    command = int.from_bytes(config.read(2), 'little')
+    config.seek(4)
+    config.write(((command | 4) if sys.argv[2] == 'on' else (command & ~4)).to_bytes(2, 'little'))
+END
+}
+$groupcast_send --config /run/engine.yaml --recipients 10.200.0.1-10.200.0.250:5004 --count 400 --rate 20 \
+  --payload 1000 >/run/shared/send.out 2>&1 &
+sending=$!
+await_line /run/shared/send.out 'its link is up\|exception interface'
+sleep 3
+bus_master off
+sleep 2
+bus_master on
+await_line /run/shared/send.out 'has taken no packet'
+wait $sending || [[ $? == 1 ]]
