@@ -18,6 +18,7 @@
 
 #include "engine/control/descriptors.h"
 #include "engine/control/eal.h"
+#include "engine/control/host_check.h"
 #include "engine/control/interface_request.h"
 #include "engine/control/kept_neighbours.h"
 #include "engine/control/kernel_vlan.h"
@@ -174,7 +175,11 @@ absl::Status PortSetup::Probe(uint16_t queues) {
         "port '", config_.name, "': device: no driver is called '", name,
         "'; a virtual device is its driver's name and a number, such as net_af_packet0"));
   }
-  if (rc < 0) return Failed(rc, "did not start");
+  if (rc < 0) {
+    // Since it was looked at.
+    const std::string why = config_.IsPci() ? WhyNotDpdks(config_.PciAddress()) : "";
+    return Failed(rc, absl::StrCat("did not start", why.empty() ? "" : ": ", why));
+  }
   probed_ = true;
   CloseDpdkOnExec(before);
   if (rte_eth_dev_get_port_by_name(name.c_str(), &port_id_) != 0) {
