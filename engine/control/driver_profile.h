@@ -30,6 +30,8 @@ struct DriverProfile {
   bool ingress = false;      // what they receive can be relayed
   uint16_t copybreak = 256;  // bytes; smaller payloads are copied, not chained (TxPlan)
   uint16_t min_frame = 14;   // bytes; shorter frames are refused by the driver
+  // A virtual function, which its physical one may have reset while there was no link.
+  bool reset_after_link_loss = false;
   Completion completion = Completion::kConsumer;
   bool reads_any_memory = false;                  // of the process, not of DPDK's own only
   std::vector<std::string> tx_offloads;           // used where the driver advertises them

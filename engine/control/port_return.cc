@@ -67,15 +67,23 @@ void PortSetup::LeaveCard() {
   }
 }
 
+// Why it has to be reset: vfio does it when a device is closed, which is more than drivers do that
+// stop and start. Empty: it has not to.
+std::string PortSetup::WhyReset() const {
+  if (reset_asked_.load(std::memory_order_acquire)) return "asks to be reset";
+  if (state_.stalled.load(std::memory_order_relaxed)) {
+    return "has taken no packet for five seconds";
+  }
+  return CameBack() ? "has a link again" : "";
+}
+
 // On the link watch's thread; whether there is a card whose link can be asked for.
 bool PortSetup::AttendCard() {
-  if (!out_ && removal_asked_.load(std::memory_order_acquire)) TakeOut();
+  if (!out_ && removal_asked_.load(std::memory_order_acquire)) TakeOut("");
   if (!out_) {
-    if (reset_asked_.load(std::memory_order_acquire) ||
-        state_.stalled.load(std::memory_order_relaxed)) {
-      Reset();
-      return false;  // from here on its link is as if it were new
-    }
+    if (const std::string why = WhyReset(); !why.empty()) TakeOut(why);
+  }
+  if (!out_) {
     if (followed_) followed_->Follow();
     return true;
   }
@@ -112,16 +120,15 @@ bool PortSetup::Withdraw() {
   return true;
 }
 
-void PortSetup::TakeOut() {
+// `why` it is to be opened anew; empty: it was asked for.
+void PortSetup::TakeOut(const std::string& why) {
   if (!Withdraw()) return;
-  LogNotice(absl::StrCat("port '", config_.name, "': ", device_,
-                         " is taken out; what would leave by it fails with ENETDOWN until it is "
-                         "back"));
+  const std::string what =
+      why.empty() ? "is taken out" : absl::StrCat(why, ": it is reset by opening it anew");
+  LogNotice(absl::StrCat("port '", config_.name, "': ", device_, " ", what,
+                         "; what would leave by it fails with ENETDOWN until it is back"));
+  lost_link_ = had_link_ = false;
   rte_eth_dev_stop(port_id_);
-  GiveAway();
-}
-
-void PortSetup::GiveAway() {
   started_ = false;
   Remove();
   probed_ = false;
@@ -130,31 +137,25 @@ void PortSetup::GiveAway() {
   try_at_ = std::chrono::steady_clock::now() + kBetweenTries;
 }
 
-// What its rings held is lost, as with a cut cable. A card that can't be had again so is taken out.
-void PortSetup::Reset() {
-  const bool asked = reset_asked_.exchange(false, std::memory_order_acquire);
-  if (!Withdraw()) return;
-  LogWarning(absl::StrCat("port '", config_.name, "': ", device_,
-                          asked ? " asks to be reset" : " has taken no packet for five seconds",
-                          ": it is reset; what would leave by it fails with ENETDOWN meanwhile"));
-  rte_eth_dev_stop(port_id_);
-  int rc = asked ? rte_eth_dev_reset(port_id_) : 0;
-  if (rc == -ENOTSUP) rc = 0;  // starting it anew is all that it has
-  const absl::Status status = rc < 0 ? Failed(rc, "can't be reset") : Restart();
-  if (!status.ok()) {
-    LogWarning(std::string(status.message()));
-    rte_eth_dev_stop(port_id_);
-    GiveAway();
-    return;
-  }
-  state_.stalled.store(false, std::memory_order_relaxed);
-  state_.present.store(true, std::memory_order_release);
+// What the link watch sees.
+void PortSetup::NoteLink(bool up) {
+  lost_link_ = had_link_ && !up;
+  had_link_ = had_link_ || up;
+  SetWireLink(up);
+}
+
+// A device that may have been reset behind our back.
+bool PortSetup::CameBack() const {
+  if (!profile_.reset_after_link_loss || !lost_link_) return false;
+  rte_eth_link link{};
+  return rte_eth_link_get_nowait(port_id_, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
 }
 
 // As it was: others know its number, and what its queues can do. On error it is not ours.
 absl::Status PortSetup::TakeBack() {
   const uint16_t port_id = port_id_;
   removal_asked_.store(false, std::memory_order_relaxed);
+  reset_asked_.store(false, std::memory_order_relaxed);
   device_ = config_.device;
   absl::Status status = Probe(queues_);
   if (status.ok()) status = port_id_ == port_id ? Restart() : Failed(EEXIST, "has another number");

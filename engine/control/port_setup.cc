@@ -220,7 +220,7 @@ absl::Status PortSetup::Configure(uint16_t queues) {
     conf.intr_conf.lsc = by == LinkWatch::By::kEvents ? 1 : 0;
     WatchCard();
     link_watch_.emplace(
-        config_.name, port_id_, by, [this](bool up) { SetWireLink(up); },
+        config_.name, port_id_, by, [this](bool up) { NoteLink(up); },
         [this] { return AttendCard(); });
   }
   // What an mbuf can't hold, the driver would not receive into it: then nothing is.

@@ -102,11 +102,12 @@ class PortSetup {
   void WatchCard();
   void LeaveCard();
   bool AttendCard();
-  void TakeOut();
+  void TakeOut(const std::string& why);
   absl::Status TakeBack();
   bool Withdraw();
-  void GiveAway();
-  void Reset();
+  void NoteLink(bool up);
+  bool CameBack() const;
+  std::string WhyReset() const;
   void WatchResets();
   absl::Status Restart();
   void Remove();
@@ -143,6 +144,8 @@ class PortSetup {
   std::atomic<bool> removal_asked_{false};
   std::atomic<bool> reset_asked_{false};
   // The link watch's thread.
+  bool had_link_ = false;
+  bool lost_link_ = false;
   bool out_ = false;     // the card is
   std::string refusal_;  // why the card that came back was not taken
   std::chrono::steady_clock::time_point try_at_;

@@ -35,6 +35,7 @@ modules=(
   virt/lib/irqbypass drivers/vfio/{vfio,vfio_virqfd,vfio_iommu_type1} drivers/vfio/pci/{vfio-pci-core,vfio-pci}
   drivers/net/tun net/llc/llc net/802/stp net/802/{garp,mrp} net/8021q/8021q
   drivers/pps/pps_core drivers/ptp/ptp drivers/net/ethernet/intel/e1000e/e1000e
+  drivers/dca/dca drivers/i2c/{i2c-core,algos/i2c-algo-bit} drivers/net/ethernet/intel/igb/igb
 )
 # Those that only exist as part of others do not count.
 fetch_kernel() {

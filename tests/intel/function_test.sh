@@ -1,0 +1,32 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 the Groupcast authors
+#
+# function_test.sh GROUPCAST_SINK
+#
+# A virtual function of an emulated igb, whose physical one is the guest's kernel's: the engine sends by it;
+# and when the physical one was reset, which takes all that the function was told, the stream goes on by
+# itself.
+. "$(dirname "$0")/_guest.sh"
+sink=$1
+"$sink" --recipients 10.200.0.1-10.200.0.100:5004 --idle 12 >"$dir/sink.log" 2>&1 &
+sink_pid=$!
+wait_for_line "$dir/sink.log" '^groupcast-sink: ready'
+start_guest igb vfio-pci function behind_port=1 kernel_first=1
+end_guest
+wait $sink_pid
+check "the driver is that of virtual functions" grep 'profile net_e1000_igb_vf' "$dir/shared/send.out"
+check "it is reset" grep 'has a link again: it is reset' "$dir/shared/send.out"
+[[ $(grep '^groupcast-send: summary' "$dir/shared/send.out") =~ sent=([0-9]+)\ errors=([0-9]+) ]] ||
+  fail "no summary" "$dir/shared/send.out"
+sent=${BASH_REMATCH[1]:-0} errors=${BASH_REMATCH[2]:-0}
+check "each recipient is sent or failed" test $((sent + errors)) = 30000
+check "no packet was kept" test -z "$(grep 'is kept' "$dir/shared/send.out")"
+[[ $(grep summary "$dir/sink.log") =~ received=([0-9]+).*corrupt=0\ duplicate=0 ]] || fail "receivers" "$dir/sink.log"
+received=${BASH_REMATCH[1]:-0}
+# Lost is what it was given before its link was seen to be gone, and most of what the kernel has for a next
+# hop that has to be asked for again.
+unresolved=$(awk '$1 == "kernel_unresolved" { print $2 }' "$dir/shared/send.out")
+check "what was sent came: $received of $sent" test "$received" -gt $((sent - 1500 - ${unresolved:-0}))
+check "before the reset and after it" test "$received" -gt 15000
+finish_guests

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 the Groupcast authors
+#
+# The kernel has the card and makes a virtual function of it, which is the engine's; its interface goes
+# down and up again, which resets the card.
+for module in /run/modules/*-igb.ko; do busybox insmod "$module"; done
+until [[ -e /sys/bus/pci/devices/$device/net ]]; do sleep 0.1; done
+ip link set "$(ls "/sys/bus/pci/devices/$device/net")" name physical
+ip link set physical up
+echo 1 >"/sys/bus/pci/devices/$device/sriov_numvfs"
+ip link set physical vf 0 mac 02:00:00:00:00:0f
+device=$(basename "$(readlink "/sys/bus/pci/devices/$device/virtfn0")")
+bind_card
+ip tuntap add eth0 mode tap
+ip address add 10.9.0.2/24 dev eth0
+ip link set eth0 up
+ip route add default via 10.9.0.1
+cat >/run/engine.yaml <<END
+ports: [{name: nic, device: "$device", exception_interface: eth0}]
+lcores: [1]
+memory: {size_mib: 224, hugepages: required}
+END
+$groupcast_send --config /run/engine.yaml --recipients 10.200.0.1-10.200.0.100:5004 --count 300 --rate 20 \
+  --payload 1000 >/run/shared/send.out 2>&1 &
+sending=$!
+await_line /run/shared/send.out "exception interface eth0"
+sleep 4
+ip link set physical down
+sleep 1
+ip link set physical up
+await_line /run/shared/send.out 'is back'
+wait $sending || [[ $? == 1 ]]
