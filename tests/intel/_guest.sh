@@ -18,6 +18,7 @@ fi
 mkdir "$dir/shared"
 kept=${MESON_BUILD_ROOT:-$top/build}/guest-logs/$(basename "$0" .sh)
 guest_mac=02:00:00:00:00:01
+second_mac=02:00:00:00:00:11
 
 ip tuntap add t0 mode tap
 ip link set t0 txqueuelen 10000
@@ -28,13 +29,16 @@ ip route add local 10.200.0.0/16 dev lo
 
 # "MODEL BINDING SCENARIO [NAME=VALUE…]": a guest with that card, bound so (vfio-pci with an emulated IOMMU,
 # or uio_pci_generic), which runs guest_SCENARIO.sh with those variables. A card "behind a port" can be
-# taken out.
+# taken out. With second_card=MODEL it has two; the cable of that one ends in the TAP t1, which is the test's.
+# With queue_pairs=N a virtio-net card has so many, and t0, too; then the frames are not dumped.
 start_guest() {
-  local model=$1 binding=$2 scenario=$3 card
+  local model=$1 binding=$2 scenario=$3 card second='' pairs=''
   shift 3
+  [[ ! " $* " =~ " second_card="([^ ]+) ]] || second=${BASH_REMATCH[1]}
+  [[ ! " $* " =~ " queue_pairs="([0-9]+) ]] || pairs=${BASH_REMATCH[1]}
   qemu=(qemu-system-x86_64) machine=q35 kernel='' options=()
   modelled="$model-$binding-$scenario"
-  if [[ $model == igb ]]; then
+  if [[ $model == igb || $second == igb ]]; then
     if [[ ! -d $guests/qemu-new ]]; then
       echo "SKIPPED: no emulated igb: $(<"$guests/no-igb")"
       exit 77
@@ -51,6 +55,7 @@ start_guest() {
   card="$model,netdev=cable,id=card,mac=$guest_mac,romfile="
   # Else it reads memory past the IOMMU, by other addresses than it is given.
   [[ $model$binding != virtio-net-pcivfio-pci ]] || card+=,disable-legacy=on,iommu_platform=on
+  [[ -z $pairs ]] || card+=,mq=on,vectors=$((2 * pairs + 2))
   if [[ " $* " == *" behind_port=1 "* ]]; then
     options+=(-device pcie-root-port,id=bay,chassis=1,addr=8 -device "$card,bus=bay")
     device=0000:01:00.0
@@ -59,10 +64,17 @@ start_guest() {
     device=0000:00:08.0
   fi
   card_options=$card
+  # QEMU dumps the frames of one queue at most.
+  options+=(-netdev "tap,id=cable,ifname=t0,script=no,downscript=no,vnet_hdr=off${pairs:+,queues=$pairs}")
+  [[ -n $pairs ]] || options+=(-object "filter-dump,id=dump,netdev=cable,file=$dir/cable.pcap")
+  [[ -z $second ]] || options+=(-netdev tap,id=cable2,ifname=t1,script=no,downscript=no,vnet_hdr=off
+    -object "filter-dump,id=dump2,netdev=cable2,file=$dir/cable2.pcap"
+    -device "$second,netdev=cable2,id=card2,mac=$second_mac,romfile=,addr=9")
   rm -f "$dir"/shared/*
   {
     printf '%s=%q\n' device $device binding "$binding" scenario "$here/guest_$scenario.sh" top "$top" \
       build "${MESON_BUILD_ROOT:-$top/build}"
+    [[ -z $second ]] || echo second_device=0000:00:09.0
     printf '%s\n' "$@"
   } >"$dir/shared/settings"
   # An emulated boot, one in some hundred, never ends: the kernel patches itself as it starts (int3), and
@@ -91,8 +103,7 @@ run_qemu() {
     -append "console=ttyS0 quiet panic=-1 mitigations=off nokaslr tsc=reliable hugepages=128 $kernel shared=shared script=$here/guest_main.sh" \
     -virtfs local,path=/,security_model=none,readonly=on,multidevs=remap,mount_tag=root \
     -virtfs "local,path=$dir/shared,security_model=none,mount_tag=shared" \
-    -netdev tap,id=cable,ifname=t0,script=no,downscript=no,vnet_hdr=off \
-    -object "filter-dump,id=dump,netdev=cable,file=$dir/cable.pcap" "${options[@]}" \
+    "${options[@]}" \
     </dev/null >"$dir/qemu.log" 2>&1 &
   guest=$!
 }

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 the Groupcast authors
 #
-# In the guest, whose root is the host's: binds the card as the test wants it, and runs the test's
+# In the guest, whose root is the host's: binds its cards as the test wants it, and runs the test's
 # scenario there. What is written to /run/shared is seen by the test.
 . /run/shared/settings
 touch /run/shared/booted
@@ -18,10 +18,13 @@ touch /run/shared/booted
   mount --bind /run/pmds/wanted "$folder"
 
   bind_card() {
-    echo "$binding" >"/sys/bus/pci/devices/$device/driver_override"
-    [[ ! -e /sys/bus/pci/devices/$device/driver ]] ||
-      echo "$device" >"/sys/bus/pci/devices/$device/driver/unbind"
-    echo "$device" >/sys/bus/pci/drivers_probe
+    local card
+    for card in "$device" ${second_device:-}; do
+      echo "$binding" >"/sys/bus/pci/devices/$card/driver_override"
+      [[ ! -e /sys/bus/pci/devices/$card/driver ]] ||
+        echo "$card" >"/sys/bus/pci/devices/$card/driver/unbind"
+      echo "$card" >/sys/bus/pci/drivers_probe
+    done
   }
   [[ -n ${kernel_first:-} ]] || bind_card
   groupcastd=$build/tools/groupcastd/groupcastd
