@@ -68,6 +68,8 @@ ConfigTable<DriverProfile> ProfileTable() {
            "it, which is also taken where the device refuses these"},
           {"tx_free_thresh", Integer(&P::tx_free_thresh, 0, 4096), "descriptors",
            "free descriptors below which the driver looks for those that are done; 0: likewise"},
+          {"tx_queues", Integer(&P::tx_queues, 1, 65535), "queues",
+           "the most transmit queues that are used of those that it says it has", false, "all"},
           {"rx_queues", OneOf(&P::rx_queues, {{"none", false}, {"as_tx", true}}), "",
            "as_tx: it gets as many receive queues as transmit queues"},
           {"ingress", OneOf(&P::ingress, {{"no", false}, {"yes", true}}), "",

@@ -26,10 +26,11 @@ struct DriverProfile {
   // rte_eth_txconf's of the same names; 0: the driver's own.
   uint16_t tx_rs_thresh = 0;
   uint16_t tx_free_thresh = 0;
-  bool rx_queues = false;    // with a receive queue beside each transmit queue
-  bool ingress = false;      // what they receive can be relayed
-  uint16_t copybreak = 256;  // bytes; smaller payloads are copied, not chained (TxPlan)
-  uint16_t min_frame = 14;   // bytes; shorter frames are refused by the driver
+  uint16_t tx_queues = UINT16_MAX;  // the most that are used
+  bool rx_queues = false;           // with a receive queue beside each transmit queue
+  bool ingress = false;             // what they receive can be relayed
+  uint16_t copybreak = 256;         // bytes; smaller payloads are copied, not chained (TxPlan)
+  uint16_t min_frame = 14;          // bytes; shorter frames are refused by the driver
   // A virtual function, which its physical one may have reset while there was no link.
   bool reset_after_link_loss = false;
   Completion completion = Completion::kConsumer;

@@ -210,7 +210,7 @@ absl::Status PortSetup::Configure(uint16_t queues) {
   }
   rte_eth_conf conf{};
   conf.txmode.offloads = plan_.tx_offloads;
-  queues_ = std::min(queues, info.max_tx_queues);
+  queues_ = std::min({queues, info.max_tx_queues, profile_.tx_queues});
   if (kick_.count > 0) queues_ = std::min<uint16_t>(queues_, kick_.count);
   // Where the kernel has no interface to tell of, the driver may know whether
   // there is a peer.

@@ -86,6 +86,8 @@ if [[ $by == relay ]]; then
 else
   check "for want of a link only" grep "$errors datagrams not sent: ENETDOWN" "$dir/shared/send.out"
   check "by two lcores" grep "port 'first'.* 2 TX queue(s)" "$dir/shared/send.out"
+  check "but one queue where checksums have one context" grep "port 'second'.*net_e1000_em.* 1 TX queue(s)" \
+    "$dir/shared/send.out"
   check "and not by the kernel" test -z "$(grep kernel_recipients "$dir/shared/send.out")"
 fi
 check "each is sent or failed: $sent and $errors" test $((sent + errors)) = $all
