@@ -5,7 +5,11 @@
 # In the guest, whose root is the host's: binds its cards as the test wants it, and runs the test's
 # scenario there. What is written to /run/shared is seen by the test.
 . /run/shared/settings
-touch /run/shared/booted
+# Still alive: see watch_guest.
+for ((beat = 1; ; beat++)); do
+  echo $beat >/run/shared/alive
+  sleep 1
+done &
 {
   ip link set lo up
   # EAL opens each driver in its folder, all over 9p: only those that are needed.
