@@ -82,11 +82,9 @@ ConfigTable<DriverProfile> ProfileTable() {
                                   {"consumer", Completion::kConsumer},
                                   {"silent", Completion::kSilent}}),
            "",
-           "when a packet's memory was read: eager: when the burst returns; consumer: when the "
-           "mbuf "
-           "comes back; silent: with later traffic only. For these what may change again is "
-           "copied, "
-           "once for all recipients"},
+           "when a packet's memory was read: eager: when the burst returns; consumer: when "
+           "the mbuf comes back; silent: with later traffic only. For these what may change "
+           "again is copied, once for all recipients"},
           {"memory", OneOf(&P::reads_any_memory, {{"dpdk", false}, {"any", true}}), "",
            "what it reads payloads from: any memory of the process, or DPDK's own only; for these "
            "the application's memory is copied"},

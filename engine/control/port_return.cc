@@ -8,6 +8,7 @@
 #include <rte_dev.h>
 #include <rte_ethdev.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <thread>
@@ -19,7 +20,10 @@
 namespace groupcast {
 namespace {
 
-constexpr auto kBetweenTries = std::chrono::seconds(1);
+constexpr std::chrono::seconds kBetweenTries{1};
+constexpr std::chrono::seconds kMostBetweenTries{60};
+constexpr std::chrono::seconds kLinkPatience{6};  // longer than a card's link takes
+constexpr std::chrono::seconds kInVain{30};       // needed again so soon after the last one
 
 }  // namespace
 
@@ -29,10 +33,17 @@ void PortSetup::OnCardEvent(const char*, rte_dev_event_type type, void* self) {
   static_cast<PortSetup*>(self)->removal_asked_.store(true, std::memory_order_release);
 }
 
-// A port that is there again has lost who listened to it.
 void PortSetup::WatchResets() {
-  rte_eth_dev_callback_unregister(port_id_, RTE_ETH_EVENT_INTR_RESET, OnResetAsked, this);
   rte_eth_dev_callback_register(port_id_, RTE_ETH_EVENT_INTR_RESET, OnResetAsked, this);
+}
+
+// DPDK keeps callbacks beyond the port, for the next one with its number.
+void PortSetup::LeaveResets() {
+  // While one runs it is not taken off.
+  while (rte_eth_dev_callback_unregister(port_id_, RTE_ETH_EVENT_INTR_RESET, OnResetAsked, this) ==
+         -EAGAIN) {
+    std::this_thread::sleep_for(std::chrono::microseconds(100));
+  }
 }
 
 // Of a virtual function, whose physical one was reset, on a thread of DPDK's that the reset would
@@ -56,25 +67,29 @@ void PortSetup::WatchCard() {
 
 void PortSetup::LeaveCard() {
   if (!config_.IsPci()) return;
-  // While one runs it is not taken off.
-  while (rte_eth_dev_callback_unregister(port_id_, RTE_ETH_EVENT_INTR_RESET, OnResetAsked, this) ==
-         -EAGAIN) {
-    std::this_thread::sleep_for(std::chrono::microseconds(100));
-  }
+  if (!out_) LeaveResets();
   while (rte_dev_event_callback_unregister(config_.PciAddress().c_str(), OnCardEvent, this) ==
          -EAGAIN) {
     std::this_thread::sleep_for(std::chrono::microseconds(100));
   }
 }
 
-// Why it has to be reset: vfio does it when a device is closed, which is more than drivers do that
-// stop and start. Empty: it has not to.
+// Why it has to be reset, which is done by opening it anew: vfio resets what is closed, and all
+// drivers reset what they open. Empty: it has not to.
 std::string PortSetup::WhyReset() const {
   if (reset_asked_.load(std::memory_order_acquire)) return "asks to be reset";
   if (state_.stalled.load(std::memory_order_relaxed)) {
     return "has taken no packet for five seconds";
   }
-  return CameBack() ? "has a link again" : "";
+  if (!profile_.reset_after_link_loss) return "";
+  if (!had_link_) {
+    // Who opens it while its physical function is down may not be told when that is up.
+    return std::chrono::steady_clock::now() - opened_at_ < kLinkPatience ? "" : "has no link";
+  }
+  rte_eth_link link{};
+  const bool up = lost_link_ && rte_eth_link_get_nowait(port_id_, &link) == 0 &&
+                  link.link_status == RTE_ETH_LINK_UP;
+  return up ? "has a link again" : "";
 }
 
 // On the link watch's thread; whether there is a card whose link can be asked for.
@@ -127,28 +142,26 @@ void PortSetup::TakeOut(const std::string& why) {
       why.empty() ? "is taken out" : absl::StrCat(why, ": it is reset by opening it anew");
   LogNotice(absl::StrCat("port '", config_.name, "': ", device_, " ", what,
                          "; what would leave by it fails with ENETDOWN until it is back"));
-  lost_link_ = had_link_ = false;
   rte_eth_dev_stop(port_id_);
   started_ = false;
+  LeaveResets();
   Remove();
   probed_ = false;
   out_ = true;
-  // The kernel may need a moment to take it from its driver.
-  try_at_ = std::chrono::steady_clock::now() + kBetweenTries;
+  // The kernel may need a moment to take it from its driver; and what does not help is not done all
+  // the time.
+  const auto now = std::chrono::steady_clock::now();
+  const bool in_vain = !why.empty() && now - opened_at_ < kInVain;
+  between_resets_ =
+      in_vain ? std::clamp(2 * between_resets_, kBetweenTries, kMostBetweenTries) : kBetweenTries;
+  try_at_ = now + between_resets_;
 }
 
-// What the link watch sees.
+// What the link watch sees. A link that is back is not used before the reset that has to follow.
 void PortSetup::NoteLink(bool up) {
-  lost_link_ = had_link_ && !up;
+  lost_link_ = lost_link_ || (had_link_ && !up);
   had_link_ = had_link_ || up;
-  SetWireLink(up);
-}
-
-// A device that may have been reset behind our back.
-bool PortSetup::CameBack() const {
-  if (!profile_.reset_after_link_loss || !lost_link_) return false;
-  rte_eth_link link{};
-  return rte_eth_link_get_nowait(port_id_, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
+  SetWireLink(up && !(lost_link_ && profile_.reset_after_link_loss));
 }
 
 // As it was: others know its number, and what its queues can do. On error it is not ours.
@@ -162,6 +175,7 @@ absl::Status PortSetup::TakeBack() {
   if (status.ok()) {
     out_ = false;
     state_.stalled.store(false, std::memory_order_relaxed);
+    state_.resets.fetch_add(1, std::memory_order_relaxed);
     state_.present.store(true, std::memory_order_release);
     return status;
   }
@@ -188,13 +202,15 @@ absl::Status PortSetup::Restart() {
   rte_eth_conf conf{};
   conf.txmode.offloads = plan_.tx_offloads;
   FitMtu(info, &conf);
-  WatchResets();
   absl::Status status = SetUpQueues(info, conf);
   if (status.ok() && exception_ != nullptr) status = SetUpException();
   if (!status.ok()) return status;
   rc = rte_eth_dev_start(port_id_);
   if (rc < 0) return Failed(rc, "can't be started");
   started_ = true;
+  had_link_ = lost_link_ = false;
+  opened_at_ = std::chrono::steady_clock::now();
+  WatchResets();
   return absl::OkStatus();
 }
 

@@ -258,6 +258,7 @@ absl::Status PortSetup::Begin() {
   }
   if (rc < 0) return Failed(rc, "can't be started");
   started_ = true;
+  opened_at_ = std::chrono::steady_clock::now();
   // Starting resets a card, which then has to agree on a speed with its peer again.
   if (link_watch_) {
     link_watch_->Begin(config_.IsPci() ? kCardsLink : kPeersLink);
@@ -301,8 +302,9 @@ PortSetup::~PortSetup() {
 }
 
 void PortSetup::EndWatch() {
-  if (link_watch_) LeaveCard();
+  if (!link_watch_) return;
   link_watch_.reset();
+  LeaveCard();
 }
 
 void PortSetup::Remove() {

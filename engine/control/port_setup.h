@@ -106,9 +106,9 @@ class PortSetup {
   absl::Status TakeBack();
   bool Withdraw();
   void NoteLink(bool up);
-  bool CameBack() const;
   std::string WhyReset() const;
   void WatchResets();
+  void LeaveResets();
   absl::Status Restart();
   void Remove();
   static int OnResetAsked(uint16_t port_id, rte_eth_event_type type, void* self, void* told);
@@ -143,12 +143,13 @@ class PortSetup {
   std::function<void()> await_lcores_;  // under link_mutex_
   std::atomic<bool> removal_asked_{false};
   std::atomic<bool> reset_asked_{false};
-  // The link watch's thread.
-  bool had_link_ = false;
-  bool lost_link_ = false;
-  bool out_ = false;     // the card is
-  std::string refusal_;  // why the card that came back was not taken
-  std::chrono::steady_clock::time_point try_at_;
+  // The link watch's, whichever thread looks.
+  bool had_link_ = false;   // since the device was opened
+  bool lost_link_ = false;  // after that
+  bool out_ = false;        // the card is
+  std::string refusal_;     // why the card that came back was not taken
+  std::chrono::steady_clock::time_point try_at_, opened_at_;
+  std::chrono::seconds between_resets_{0};
   PortState state_;
   std::optional<LinkWatch> link_watch_;
 };

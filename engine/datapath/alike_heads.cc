@@ -2,12 +2,10 @@
 // Copyright (c) 2026 the Groupcast authors
 #include "engine/datapath/alike_heads.h"
 
-#include <rte_branch_prediction.h>
 #include <rte_memcpy.h>
 #include <rte_prefetch.h>
 #include <rte_vect.h>
 
-#include <algorithm>
 #include <cstddef>
 #include <cstring>
 

@@ -24,9 +24,10 @@ struct PortState {
   // Whether there is a device: one that was taken out is neither asked nor given anything. There is
   // no link then, either.
   std::atomic<bool> present{true};
-  // Whether the device has stopped sending. Lcores: w; who looks at its link: cleared once it is
-  // reset
+  // Whether the device has stopped sending, and how often it was reset since it was started.
+  // Lcores: set the one, r the other; who looks at its link: clears the one, counts the other.
   mutable std::atomic<bool> stalled{false};
+  std::atomic<uint32_t> resets{0};
   std::atomic<uint32_t> mtu{1500};
   std::atomic<uint64_t> mac{0};  // 6 bytes as on the wire
 

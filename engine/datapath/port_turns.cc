@@ -62,28 +62,27 @@ bool PortTurns::Serve(Assembler* assembler) {
 }
 
 bool PortTurns::Stalled(uint64_t now_tsc, uint64_t patience_tsc) {
-  std::atomic<bool>& told = port_.state().stalled;
-  const bool same = port_.taken() == taken_then_;
-  if (stalled_) {
-    if (same && told.load(std::memory_order_relaxed)) return true;
-    stalled_ = false;
-    told.store(false, std::memory_order_relaxed);
-    stuck_since_tsc_ = 0;
-  }
-  if (stuck_since_tsc_ == 0 || !same) {
-    stuck_since_tsc_ = now_tsc;
-    taken_then_ = port_.taken();
+  const PortState& state = port_.state();
+  const uint32_t resets = state.resets.load(std::memory_order_relaxed);
+  const bool same = port_.taken() == stuck_.taken && resets == stuck_.resets;
+  // Not looked at for long: there was nothing to send, or this process was stopped.
+  const bool followed = now_tsc - stuck_.seen_tsc < patience_tsc / 4;
+  stuck_.seen_tsc = now_tsc;
+  if (stalled_ && same) return true;
+  stalled_ = false;
+  if (!same || !followed) {
+    stuck_ = {now_tsc, now_tsc, port_.taken(), resets};
     return false;
   }
-  if (now_tsc - stuck_since_tsc_ < patience_tsc) return false;
+  if (now_tsc - stuck_.since_tsc < patience_tsc) return false;
   stalled_ = true;
-  told.store(true, std::memory_order_relaxed);
+  // Where no packet waits, somebody else keeps the mbufs.
+  if (port_.Backlog() > 0) state.stalled.store(true, std::memory_order_relaxed);
   return true;
 }
 
 uint64_t PortTurns::End(int error) {
   uint64_t ended = port_.Fail(error);
-  stuck_since_tsc_ = 0;
   while (first_ != nullptr) {
     RequestQueue* queue = first_;
     while (queue->first != nullptr) {

@@ -32,8 +32,8 @@ class PortTurns {
   void Add(RequestQueue* queue, Request* request);
   // Bursts for a bounded time; whether anything moved.
   bool Serve(Assembler* assembler);
-  // After a Serve() that moved nothing: whether that has been so for `patience`, or has been found
-  // so before and the device has not been reset since.
+  // After a Serve() that moved nothing: whether the device has taken nothing for `patience`, or
+  // that has been found before, and it has not been reset since.
   bool Stalled(uint64_t now_tsc, uint64_t patience_tsc);
   // Ends everything that waits with `error`; returns how many recipients.
   uint64_t End(int error);
@@ -45,8 +45,13 @@ class PortTurns {
   Counters* counters_;
   RequestQueue* first_ = nullptr;  // whose turn it is
   RequestQueue* last_ = nullptr;
-  uint64_t stuck_since_tsc_ = 0;  // 0: it is not
-  uint64_t taken_then_ = 0;
+  struct Stuck {
+    uint64_t since_tsc;
+    uint64_t seen_tsc;
+    uint64_t taken;  // then
+    uint32_t resets;
+  };
+  Stuck stuck_{};
   bool stalled_ = false;
 };
 

@@ -9,11 +9,12 @@
 # itself.
 . "$(dirname "$0")/_guest.sh"
 sink=$1
-"$sink" --recipients 10.200.0.1-10.200.0.100:5004 --idle 12 >"$dir/sink.log" 2>&1 &
+"$sink" --recipients 10.200.0.1-10.200.0.100:5004 --idle 30 >"$dir/sink.log" 2>&1 &
 sink_pid=$!
 wait_for_line "$dir/sink.log" '^groupcast-sink: ready'
 start_guest igb vfio-pci function behind_port=1 kernel_first=1
 end_guest
+kill -TERM $sink_pid
 wait $sink_pid
 check "the driver is that of virtual functions" grep 'profile net_e1000_igb_vf' "$dir/shared/send.out"
 check "it is reset" grep 'has a link again: it is reset' "$dir/shared/send.out"

@@ -337,9 +337,13 @@ class FloorTest : public PeersTest, public testing::WithParamInterface<bool> {};
 
 TEST_P(FloorTest, SendsWholeFrames) {
   DriverFloor floor(mempools_->pools(), port_->Plan(0), &counters_, /*writes=*/GetParam());
-  Prepare(10, Bytes(1000, 3), 12);
+  // More than a burst, and no multiple of it.
+  constexpr uint32_t kTheseMany = 75;
+  static_assert(kLarge % kTheseMany == 0);
+  Prepare(kTheseMany, Bytes(1000, 3), 12);
   Request* request = Make(0);
   ASSERT_TRUE(floor.Prepare(*request, next_hops_));
+  ASSERT_TRUE(!GetParam() || floor.AddImages(*request, next_hops_));
   CompleteRequest(request, &counters_);
   ReleaseRequest(request);
   uint64_t sent = 0;
@@ -357,6 +361,9 @@ TEST_P(FloorTest, SendsWholeFrames) {
   sender.join();
   EXPECT_EQ(sent, kLarge);
   EXPECT_EQ(counters_.Read(Counter::kPackets), kLarge);
+  // Heads that lay ready come as the pool has them; written ones are everybody's in turn.
+  if (!GetParam()) return;
+  EXPECT_EQ(seen, std::vector<uint32_t>(kTheseMany, kLarge / kTheseMany));
 }
 
 INSTANTIATE_TEST_SUITE_P(AsItWas, FloorTest, testing::Values(false));

@@ -185,9 +185,16 @@ absl::Status DirectPort::MakeStrategy(uint32_t packets, uint32_t largest_frame) 
       floor_ = std::make_unique<DriverFloor>(pools, plan, &counters_,
                                              strategy == PacketStrategy::kWrittenFloor);
       Request* request = MakeRequest(0);
-      const bool prepared = floor_->Prepare(*request, next_hops_);
+      bool prepared = floor_->Prepare(*request, next_hops_);
       CompleteRequest(request, &counters_);
       ReleaseRequest(request);
+      for (uint32_t first = 0; prepared && first < workload_.recipients;
+           first += kMaxGroupRecipients) {
+        request = MakeRequest(first);
+        prepared = floor_->AddImages(*request, next_hops_);
+        CompleteRequest(request, &counters_);
+        ReleaseRequest(request);
+      }
       return prepared ? absl::OkStatus() : no_mbufs;
     }
     default:

@@ -98,16 +98,13 @@ void DefineWorkload(Workload* workload, CLI::App* app) {
              &workload->mode, app);
   DefineWord(
       "--strategy", kStrategies,
-      "How packets get the payload. auto: what the engine ships; chain: all share it; copy: each "
-      "has "
-      "a copy. In mode direct there are others beside the engine's own: clone: each has an "
-      "indirect "
-      "mbuf on it; lazy-copy: each has a copy, and a packet that the driver has freed is taken "
-      "back "
-      "for another recipient, for whom only headers and private bytes are written; floor: what the "
-      "driver takes by itself: heads are taken from a mempool, chained to it and sent, and nothing "
-      "is written; written-floor: and each gets its recipient's headers, which lie ready, its "
-      "private bytes, and the UDP checksum that depends on these",
+      "How packets get the payload. auto: what the engine ships; chain: all share it; copy: "
+      "each has a copy. In mode direct there are others beside the engine's own: clone: each "
+      "has an indirect mbuf on it; lazy-copy: each has a copy, and a packet that the driver has "
+      "freed is taken back for another recipient, for whom only headers and private bytes are "
+      "written; floor: what the driver takes by itself: heads are taken from a mempool, chained "
+      "to it and sent, and nothing is written; written-floor: and each gets its recipient's "
+      "headers, which lie ready, its private bytes, and the UDP checksum that depends on these",
       &workload->strategy, app);
   app->add_flag("--same-payload", workload->same_payload,
                 "Strategy lazy-copy: every groupcast has the payload of the one before, which "

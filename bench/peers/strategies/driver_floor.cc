@@ -39,28 +39,30 @@ bool DriverFloor::Prepare(const Request& request, const NextHopTable& next_hops)
   }
   rte_mempool_put_bulk(heads_, reinterpret_cast<void**>(heads.data()),
                        static_cast<unsigned>(taken));
-  if (writes_) MakeImages(request, next_hops);
   return taken > 0;
 }
 
-void DriverFloor::MakeImages(const Request& request, const NextHopTable& next_hops) {
-  images_.resize(request.nb_recipients);
-  private_len_ = request.prepend_len;
-  private_bytes_ = request.private_bytes;
-  sums_ = private_len_ > 0 ? request.sums : nullptr;
+bool DriverFloor::AddImages(const Request& request, const NextHopTable& next_hops) {
+  if (images_.empty()) {
+    private_len_ = request.prepend_len;
+    private_bytes_ = request.private_bytes;
+    sums_ = request.sums;
+  }
   for (uint16_t i = 0; i < request.nb_recipients; i++) {
     const HeaderLine& line = request.lines[i];
+    if (IsIpv6(line) || next_hops[line.next_hop].vlan_and_type != 0) return false;
     HeadForm form(EthernetForm::Of(next_hops[line.next_hop]), line, private_len_,
                   request.payload_len, 0, request.payload_sum, request.hop_limit);
     headers_len_ = static_cast<uint16_t>(form.len - private_len_);
-    const uint32_t sum = uint32_t{line.udp_sum} + form.udp_sum;
+    Image& image = images_.emplace_back();
+    image.sum = uint32_t{line.udp_sum} + form.udp_sum;
     form.prepend_len = 0;
     uint16_t ip_id = 1;
-    uint8_t frame[sizeof(Image)];
+    uint8_t frame[kEthernetHeader + kVlanTag + kIpv6Headers];
     WritePacketHead(form, line, {nullptr, 0}, &ip_id, frame);
-    std::memcpy(images_[i].headers, frame, headers_len_);
-    images_[i].sum = sum;
+    std::memcpy(image.headers, frame, kEthernetHeader + kIpv4Headers);
   }
+  return true;
 }
 
 // With variables of its own, which no store to a packet can be taken to change.

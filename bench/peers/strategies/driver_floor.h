@@ -23,9 +23,12 @@ class DriverFloor {
   DriverFloor& operator=(const DriverFloor&) = delete;
 
   // Writes heads for the recipients of `request`, in turn, into all mbufs of the pool that has room
-  // for them; none may be out. False: there are none. With `writes` of IPv4, and the private bytes
-  // stay the caller's, readable for kPrivateSlack bytes more.
+  // for them; none may be out. False: there are none.
   bool Prepare(const Request& request, const NextHopTable& next_hops);
+  // With `writes`: packets go to the recipients of these requests in turn, which are all of one
+  // kind. Private bytes and their sums stay the caller's, each request's behind the one's before.
+  // False: not of untagged IPv4.
+  bool AddImages(const Request& request, const NextHopTable& next_hops);
   // Returns how many the driver took: all, unless it took none for some time.
   uint64_t Send(uint64_t packets);
 
@@ -36,7 +39,6 @@ class DriverFloor {
     uint8_t headers[60];
     uint32_t sum;
   };
-  void MakeImages(const Request& request, const NextHopTable& next_hops);
   void Write(uint16_t n, rte_mbuf** heads);
 
   LcorePools pools_;
