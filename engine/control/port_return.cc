@@ -21,9 +21,11 @@ namespace groupcast {
 namespace {
 
 constexpr std::chrono::seconds kBetweenTries{1};
-constexpr std::chrono::seconds kMostBetweenTries{60};
 constexpr std::chrono::seconds kLinkPatience{6};  // longer than a card's link takes
-constexpr std::chrono::seconds kInVain{30};       // needed again so soon after the last one
+// Between resets that do not help for long.
+constexpr std::chrono::seconds kLeastBetweenResets{5};
+constexpr std::chrono::seconds kMostBetweenResets{60};
+constexpr std::chrono::seconds kHelps{30};
 
 }  // namespace
 
@@ -77,6 +79,8 @@ void PortSetup::LeaveCard() {
 // Why it has to be reset, which is done by opening it anew: vfio resets what is closed, and all
 // drivers reset what they open. Empty: it has not to.
 std::string PortSetup::WhyReset() const {
+  const auto open_for = std::chrono::steady_clock::now() - opened_at_;
+  if (open_for < between_resets_) return "";
   if (reset_asked_.load(std::memory_order_acquire)) return "asks to be reset";
   if (state_.stalled.load(std::memory_order_relaxed)) {
     return "has taken no packet for five seconds";
@@ -84,7 +88,7 @@ std::string PortSetup::WhyReset() const {
   if (!profile_.reset_after_link_loss) return "";
   if (!had_link_) {
     // Who opens it while its physical function is down may not be told when that is up.
-    return std::chrono::steady_clock::now() - opened_at_ < kLinkPatience ? "" : "has no link";
+    return open_for < kLinkPatience ? "" : "has no link";
   }
   rte_eth_link link{};
   const bool up = lost_link_ && rte_eth_link_get_nowait(port_id_, &link) == 0 &&
@@ -148,13 +152,13 @@ void PortSetup::TakeOut(const std::string& why) {
   Remove();
   probed_ = false;
   out_ = true;
-  // The kernel may need a moment to take it from its driver; and what does not help is not done all
-  // the time.
   const auto now = std::chrono::steady_clock::now();
-  const bool in_vain = !why.empty() && now - opened_at_ < kInVain;
-  between_resets_ =
-      in_vain ? std::clamp(2 * between_resets_, kBetweenTries, kMostBetweenTries) : kBetweenTries;
-  try_at_ = now + between_resets_;
+  const bool in_vain = !why.empty() && now - opened_at_ < between_resets_ + kHelps;
+  between_resets_ = in_vain
+                        ? std::clamp(2 * between_resets_, kLeastBetweenResets, kMostBetweenResets)
+                        : std::chrono::seconds(0);
+  // The kernel may need a moment to take it from its driver.
+  try_at_ = now + kBetweenTries;
 }
 
 // What the link watch sees. A link that is back is not used before the reset that has to follow.

@@ -71,7 +71,7 @@ bool IsUsual(const Request& request, const HeadForm& form) {
          request.append_len == 0 && request.view != nullptr;
 }
 
-// Heads of these: without a branch, and with as few stores as there can be; constants in registers.
+// Heads of these: without a branch, with all that they have in common in registers.
 void MakeUsualHeads(const Request& request, const HeadForm& form, const MbufForm& mbuf_form,
                     uint16_t first, uint16_t n, rte_mbuf** mbufs) {
   using packet_head::ChecksumAbove;
