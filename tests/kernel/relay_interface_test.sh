@@ -36,9 +36,10 @@ stop_stream() {
   wait "${senders[$1]}" || fail "the sender '$1'" "$dir/$1.send"
 }
 # A hundred datagrams to the near ingress, until all of them came to both members; at most so often.
+# How often it took is `tried`.
 near_arrives() {
-  local tries=$1 i
-  for ((i = 0; i < tries; i++)); do
+  local tries=$1
+  for ((tried = 1; tried <= tries; tried++)); do
     on_rx python3 "$faults" receive 1 5004 5005 >"$dir/near.log" 2>&1 &
     wait_for_line "$dir/near.log" '^receiving'
     on_rx python3 "$faults" stamps 100 0.002 1000 64 '10.99.0.2:0>10.99.0.1:5004' || fail "stamps"
@@ -49,7 +50,10 @@ near_arrives() {
 }
 begin() {
   start_relay 3 53
-  near_arrives 1 || fail "before" "$dir/near.log"
+  # On a busy machine the kernel has been seen to lose the first ones after v0 was down: the driver had
+  # taken all.
+  near_arrives 3 || fail "before" "$dir/near.log"
+  sent_before=$((100 * tried))
   rx=$far start_sink far --recipients 10.201.0.1-10.201.0.50:5004 --idle 2
   start_stream far 5004
   start_stream through 5006
@@ -93,8 +97,7 @@ near_arrives 5 && echo "ok: after it went up" || fail "after it went up" "$dir/n
 finish_streams "down and up"
 expect "down and up: by the engine" "$dir/relay.out" '^groupcastd: summary group=near' \
   "engine_in=$(group near in)"
-# 200 at most before.
-(($(group near engine_out) > 200)) || fail "the engine does not send again" "$dir/relay.out"
+(($(group near engine_out) > 2 * sent_before)) || fail "the engine does not send again" "$dir/relay.out"
 
 begin
 ip link delete v0
@@ -110,6 +113,6 @@ ip route add 10.200.0.0/16 via 10.99.0.2
 near_arrives 5 && echo "ok: after it was made again" || fail "after it was made again" "$dir/near.log"
 finish_streams "deleted and made again"
 expect "deleted and made again: by the kernel" "$dir/relay.out" '^groupcastd: summary group=near' \
-  engine_in=100
-(($(group near in) > 100 && $(group near engine_out) <= 200)) || fail "by the kernel" "$dir/relay.out"
+  engine_in=$sent_before
+(($(group near in) > sent_before && $(group near engine_out) <= 2 * sent_before)) || fail "by the kernel" "$dir/relay.out"
 finish
