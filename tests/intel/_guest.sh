@@ -159,6 +159,17 @@ check() {
   if "$@" >"$dir/check.log" 2>&1; then echo "ok: $description"; else fail "$description" "$dir/check.log"; fi
 }
 
+# What groupcast-send and a sink's log say at their end: `sent` and `errors`, `received`; and that no packet
+# stayed with a driver.
+read_summaries() {
+  [[ $(grep '^groupcast-send: summary' "$dir/shared/send.out") =~ sent=([0-9]+)\ errors=([0-9]+) ]] ||
+    fail "no summary" "$dir/shared/send.out"
+  sent=${BASH_REMATCH[1]:-0} errors=${BASH_REMATCH[2]:-0}
+  check "no packet was kept" test -z "$(grep 'is kept' "$dir/shared/send.out")"
+  [[ $(grep summary "$1") =~ received=([0-9]+).*corrupt=0\ duplicate=0 ]] || fail "receivers" "$1"
+  received=${BASH_REMATCH[1]:-0}
+}
+
 keep_logs() {
   mkdir -p "$kept"
   rm -rf "$kept/$modelled"

@@ -11,15 +11,7 @@ echo 1 >"/sys/bus/pci/devices/$device/sriov_numvfs"
 ip link set physical vf 0 mac 02:00:00:00:00:0f
 device=$(basename "$(readlink "/sys/bus/pci/devices/$device/virtfn0")")
 bind_card
-ip tuntap add eth0 mode tap
-ip address add 10.9.0.2/24 dev eth0
-ip link set eth0 up
-ip route add default via 10.9.0.1
-cat >/run/engine.yaml <<END
-ports: [{name: nic, device: "$device", exception_interface: eth0}]
-lcores: [1]
-memory: {size_mib: 224, hugepages: required}
-END
+own_card
 $groupcast_send --config /run/engine.yaml --recipients 10.200.0.1-10.200.0.100:5004 --count 300 --rate 20 \
   --payload 1000 >/run/shared/send.out 2>&1 &
 sending=$!

@@ -2,15 +2,7 @@
 # Copyright (c) 2026 the Groupcast authors
 #
 # Sends to 10,000 while the host cuts the cable; the interface is there before the engine, and stays.
-ip tuntap add eth0 mode tap
-ip address add 10.9.0.2/24 dev eth0
-ip link set eth0 up
-ip route add default via 10.9.0.1
-cat >/run/engine.yaml <<END
-ports: [{name: nic, device: "$device", exception_interface: eth0}]
-lcores: [1]
-memory: {size_mib: 224, hugepages: required}
-END
+own_card
 carrier_for() {
   local i
   for ((i = 0; i < 100; i++)); do

@@ -34,6 +34,19 @@ done &
   groupcastd=$build/tools/groupcastd/groupcastd
   groupcast_send=$build/tools/groupcast-send
 
+  # What most scenarios have: the card's interface, with a route by it, and an engine's configuration.
+  own_card() {
+    ip tuntap add eth0 mode tap
+    ip address add 10.9.0.2/24 dev eth0
+    ip link set eth0 up
+    ip route add default via 10.9.0.1
+    cat >/run/engine.yaml <<END
+ports: [{name: nic, device: "$device", exception_interface: eth0}]
+lcores: [1]
+memory: {size_mib: 224, hugepages: required}
+END
+  }
+
   # "FILE": until the test has made it.
   await_host() { until [[ -e /run/shared/$1 ]]; do sleep 0.1; done; }
   tell_host() { touch "/run/shared/$1"; }

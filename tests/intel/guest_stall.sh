@@ -3,15 +3,7 @@
 #
 # Takes the right to read and write memory from the card (the bus master bit of its command register) and
 # gives it back: what it was to send meanwhile is never reported as sent, and its ring stands still.
-ip tuntap add eth0 mode tap
-ip address add 10.9.0.2/24 dev eth0
-ip link set eth0 up
-ip route add default via 10.9.0.1
-cat >/run/engine.yaml <<END
-ports: [{name: nic, device: "$device", exception_interface: eth0}]
-lcores: [1]
-memory: {size_mib: 224, hugepages: required}
-END
+own_card
 bus_master() {
   python3 - "/sys/bus/pci/devices/$device/config" "$1" <<'END'
 import sys

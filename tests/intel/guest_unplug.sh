@@ -2,17 +2,9 @@
 # Copyright (c) 2026 the Groupcast authors
 #
 # The card is taken out while it is sent by, and comes back.
-ip tuntap add eth0 mode tap
+own_card
 ip link set eth0 address 02:00:00:00:00:01
-ip address add 10.9.0.2/24 dev eth0
-ip link set eth0 up
-ip route add default via 10.9.0.1
 ip neighbour add 10.9.0.1 lladdr 02:00:00:00:00:02 dev eth0 nud permanent
-cat >/run/engine.yaml <<END
-ports: [{name: nic, device: "$device", exception_interface: eth0}]
-lcores: [1]
-memory: {size_mib: 224, hugepages: required}
-END
 # More than it takes; ended below.
 $groupcast_send --config /run/engine.yaml --recipients 10.200.0.1-10.200.0.100:5004 --count 100000 --rate 20 \
   --payload 1000 >/run/shared/send.out 2>&1 &

@@ -2,16 +2,8 @@
 # Copyright (c) 2026 the Groupcast authors
 #
 # Starts an engine while the test takes its card out; then one that is left alone.
-ip tuntap add eth0 mode tap
-ip address add 10.9.0.2/24 dev eth0
-ip link set eth0 up
-ip route add default via 10.9.0.1
+own_card
 before=$(ip -4 -o address show eth0 | sed 's/valid_lft.*//')
-cat >/run/engine.yaml <<END
-ports: [{name: nic, device: "$device", exception_interface: eth0}]
-lcores: [1]
-memory: {size_mib: 224, hugepages: required}
-END
 for round in 0 1 2; do
   $groupcast_send --config /run/engine.yaml --recipients 10.9.0.1:5004 --count 1000000 --rate 20 \
     >/run/shared/vanish$round.out 2>&1 &
