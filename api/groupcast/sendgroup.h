@@ -101,9 +101,8 @@ struct giobuf6 {
 //   EAGAIN       no room, with MSG_DONTWAIT or O_NONBLOCK, or SO_SNDTIMEO ran out. Send it again.
 // and, by the engine only:
 //   ENETDOWN     the port has no carrier. (The kernel says sent, and drops.)
-////   ENOBUFS      the port's device has taken no packet for five seconds. Send it again later: a
-/// card is
-//                reset meanwhile (ENETDOWN then), a peer of vhost-user may go on.
+//   ENOBUFS      the port's device has taken no packet for five seconds. Send it again later: a
+//                card is reset meanwhile (ENETDOWN then), a peer of vhost-user may go on.
 //   EHOSTUNREACH the next hop was removed while the datagram waited.
 // A neighbour that does not answer is no error: like the kernel, the call says sent, and the ICMP
 // message goes to the socket's error queue (IP_RECVERR).

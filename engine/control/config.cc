@@ -238,9 +238,8 @@ ConfigTable<PortConfig> PortTable() {
            {"exception_interface",
             Value(&PortConfig::exception_interface, "text", kInterfaceAllowed, ReadInterface), "",
             "for a device that the kernel has no driver for (vhost-user, a card bound to "
-            "vfio-pci): "
-            "the kernel interface, a TAP, that the engine makes for it, and by which the host goes "
-            "on using it: addresses, ARP, ping, SSH",
+            "vfio-pci): the kernel interface, a TAP, that the engine makes for it, and by which "
+            "the host goes on using it: addresses, ARP, ping, SSH",
             false, "none"},
            {"tx_descriptors",
             Value(&PortConfig::tx_descriptors, "integer",

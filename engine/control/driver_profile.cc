@@ -90,9 +90,8 @@ ConfigTable<DriverProfile> ProfileTable() {
            "the application's memory is copied"},
           {"after_link_loss",
            OneOf(&P::reset_after_link_loss, {{"goes_on", false}, {"reset", true}}), "",
-           "reset: a device without a link may have lost what it was told, and may not say so: it "
-           "is "
-           "reset when its link is back",
+           "reset: a device without a link may have lost what it was told, and may not say "
+           "so: it is reset when its link is back",
            false, "goes_on"},
           {"tx_offloads",
            ListOf(&P::tx_offloads, "words", config_internal::Words(TxOffloadNames()), ReadOffload),

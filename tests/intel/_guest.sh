@@ -159,6 +159,13 @@ check() {
   if "$@" >"$dir/check.log" 2>&1; then echo "ok: $description"; else fail "$description" "$dir/check.log"; fi
 }
 
+# "ARGUMENT…": receivers, by $sink.
+start_sink() {
+  "$sink" "$@" >"$dir/sink.log" 2>&1 &
+  sink_pid=$!
+  wait_for_line "$dir/sink.log" '^groupcast-sink: ready'
+}
+
 # What groupcast-send and a sink's log say at their end: `sent` and `errors`, `received`; and that no packet
 # stayed with a driver.
 read_summaries() {

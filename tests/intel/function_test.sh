@@ -9,9 +9,7 @@
 # itself.
 . "$(dirname "$0")/_guest.sh"
 sink=$1
-"$sink" --recipients 10.200.0.1-10.200.0.100:5004 --idle 30 >"$dir/sink.log" 2>&1 &
-sink_pid=$!
-wait_for_line "$dir/sink.log" '^groupcast-sink: ready'
+start_sink --recipients 10.200.0.1-10.200.0.100:5004 --idle 30
 start_guest igb vfio-pci function behind_port=1 kernel_first=1
 end_guest
 kill -TERM $sink_pid

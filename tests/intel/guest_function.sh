@@ -12,10 +12,7 @@ ip link set physical vf 0 mac 02:00:00:00:00:0f
 device=$(basename "$(readlink "/sys/bus/pci/devices/$device/virtfn0")")
 bind_card
 own_card
-$groupcast_send --config /run/engine.yaml --recipients 10.200.0.1-10.200.0.100:5004 --count 300 --rate 20 \
-  --payload 1000 >/run/shared/send.out 2>&1 &
-sending=$!
-await_line /run/shared/send.out "exception interface eth0"
+start_sending 10.200.0.1-10.200.0.100:5004 300
 sleep 4
 ip link set physical down
 sleep 1

@@ -47,6 +47,14 @@ memory: {size_mib: 224, hugepages: required}
 END
   }
 
+  # "RECIPIENTS COUNT": twenty groupcasts a second, once there is an engine.
+  start_sending() {
+    $groupcast_send --config /run/engine.yaml --recipients "$1" --count "$2" --rate 20 --payload 1000 \
+      >/run/shared/send.out 2>&1 &
+    sending=$!
+    await_line /run/shared/send.out "exception interface eth0"
+  }
+
   # "FILE": until the test has made it.
   await_host() { until [[ -e /run/shared/$1 ]]; do sleep 0.1; done; }
   tell_host() { touch "/run/shared/$1"; }

@@ -14,10 +14,7 @@ with open(sys.argv[1], 'r+b', buffering=0) as config:
     config.write(((command | 4) if sys.argv[2] == 'on' else (command & ~4)).to_bytes(2, 'little'))
 END
 }
-$groupcast_send --config /run/engine.yaml --recipients 10.200.0.1-10.200.0.250:5004 --count 400 --rate 20 \
-  --payload 1000 >/run/shared/send.out 2>&1 &
-sending=$!
-await_line /run/shared/send.out 'its link is up\|exception interface'
+start_sending 10.200.0.1-10.200.0.250:5004 400
 sleep 3
 bus_master off
 sleep 2

@@ -6,10 +6,7 @@ own_card
 ip link set eth0 address 02:00:00:00:00:01
 ip neighbour add 10.9.0.1 lladdr 02:00:00:00:00:02 dev eth0 nud permanent
 # More than it takes; ended below.
-$groupcast_send --config /run/engine.yaml --recipients 10.200.0.1-10.200.0.100:5004 --count 100000 --rate 20 \
-  --payload 1000 >/run/shared/send.out 2>&1 &
-sending=$!
-await_line /run/shared/send.out "port 'nic'.*exception interface eth0"
+start_sending 10.200.0.1-10.200.0.100:5004 100000
 sleep 1
 tell_host sending
 until [[ ! -e /sys/bus/pci/devices/$device ]]; do sleep 0.1; done

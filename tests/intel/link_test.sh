@@ -8,9 +8,7 @@
 # interface has no carrier; and all goes on by itself when the cable is back.
 . "$(dirname "$0")/_guest.sh"
 sink=$3
-"$sink" --recipients 10.200.0.1-10.200.39.16:5004 --idle 4 >"$dir/sink.log" 2>&1 &
-sink_pid=$!
-wait_for_line "$dir/sink.log" '^groupcast-sink: ready'
+start_sink --recipients 10.200.0.1-10.200.39.16:5004 --idle 4
 start_guest "$1" "$2" link
 await_guest sending
 sleep 2

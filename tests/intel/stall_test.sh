@@ -8,9 +8,7 @@
 # goes on by itself.
 . "$(dirname "$0")/_guest.sh"
 sink=$3
-"$sink" --recipients 10.200.0.1-10.200.0.250:5004 --idle 30 >"$dir/sink.log" 2>&1 &
-sink_pid=$!
-wait_for_line "$dir/sink.log" '^groupcast-sink: ready'
+start_sink --recipients 10.200.0.1-10.200.0.250:5004 --idle 30
 start_guest "$1" "$2" stall
 end_guest
 kill -TERM $sink_pid

@@ -9,9 +9,7 @@
 . "$(dirname "$0")/_guest.sh"
 sink=$3
 ip link set t0 address 02:00:00:00:00:02
-"$sink" --recipients 10.200.0.1-10.200.0.100:5004 --idle 20 >"$dir/sink.log" 2>&1 &
-sink_pid=$!
-wait_for_line "$dir/sink.log" '^groupcast-sink: ready'
+start_sink --recipients 10.200.0.1-10.200.0.100:5004 --idle 20
 start_guest "$1" "$2" unplug behind_port=1
 await_guest sending
 monitor "device_del card"

@@ -182,13 +182,13 @@ absl::Status DirectPort::MakeStrategy(uint32_t packets, uint32_t largest_frame) 
     }
     case PacketStrategy::kFloor:
     case PacketStrategy::kWrittenFloor: {
-      floor_ = std::make_unique<DriverFloor>(pools, plan, &counters_,
-                                             strategy == PacketStrategy::kWrittenFloor);
+      const bool writes = strategy == PacketStrategy::kWrittenFloor;
+      floor_ = std::make_unique<DriverFloor>(pools, plan, &counters_, writes);
       Request* request = MakeRequest(0);
       bool prepared = floor_->Prepare(*request, next_hops_);
       CompleteRequest(request, &counters_);
       ReleaseRequest(request);
-      for (uint32_t first = 0; prepared && first < workload_.recipients;
+      for (uint32_t first = 0; writes && prepared && first < workload_.recipients;
            first += kMaxGroupRecipients) {
         request = MakeRequest(first);
         prepared = floor_->AddImages(*request, next_hops_);
