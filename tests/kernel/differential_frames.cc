@@ -56,7 +56,7 @@ size_t FindIpv6Header(const char* bytes, size_t length, uint8_t wanted) {
 
 std::string Hex(const std::string& bytes, size_t from) {
   std::string text;
-  char digits[24];
+  char digits[32];
   const size_t end = std::min(bytes.size(), from + kShownBytes);
   for (size_t i = from; i < end; i++) {
     if ((i - from) % 32 == 0) {

@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <rte_ether.h>
 
+#include <CLI/CLI.hpp>
 #include <bit>
 #include <functional>
 #include <tuple>

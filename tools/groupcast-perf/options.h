@@ -4,13 +4,16 @@
 
 #include <absl/status/status.h>
 
-#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <string>
 #include <vector>
 
 #include "groupcast/engine.h"
 #include "tools/groupcast-perf/workload.h"
+
+namespace CLI {
+class App;
+}
 
 namespace groupcast::perf {
 
