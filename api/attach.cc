@@ -13,6 +13,7 @@
 
 #include "api/attach.h"
 #include "api/groupcast/sendgroup.h"
+#include "api/memory_region.h"
 #include "api/seat.h"
 #include "engine/control/config.h"
 #include "engine/control/engine.h"
@@ -139,8 +140,10 @@ absl::StatusOr<uint32_t> AttachEngine(const EngineConfig& config) {
   static std::once_flag after;
   // An engine that still runs while static objects are destroyed would use them.
   std::call_once(after, [] { std::atexit(DetachAtExit); });
-  const uint32_t instance = (*engine)->instance();
-  AttachedEngine().store(engine->release(), std::memory_order_seq_cst);
+  RunningEngine* const attached = engine->release();
+  const uint32_t instance = attached->instance();
+  AttachedEngine().store(attached, std::memory_order_seq_cst);
+  Memory::Region::MapAll(attached);
   return instance;
 }
 

@@ -143,11 +143,15 @@ void GroupSender::PostRun(const EngineUse& use, const Run& run) {
   }
 }
 
+// Nobody waits for the end of reading what never changes.
+bool GroupSender::IsConstant() const {
+  return body_.form() == Payload::Body::Form::kCopied && !WaitsForDone();
+}
+
 bool GroupSender::CopiesPayload(const EngineUse& use, const LineChunk& chunk) const {
-  // Nobody waits for the end of reading what never changes.
-  const bool constant = body_.form() == Payload::Body::Form::kCopied && !WaitsForDone();
+  const RunningEngine& engine = *use.engine();
   return body_.len() > 0 &&
-         use.engine()->CopiesPayload(chunk.bin.port, body_.for_devices(), constant);
+         engine.CopiesPayload(chunk.bin.port, body_.memory(engine.instance()), IsConstant());
 }
 
 // Null for no room.
@@ -184,6 +188,7 @@ bool GroupSender::Post(const EngineUse& use, const Run& run, const CallRequests:
     request->segments = body_.segments().data();
     request->nb_segments = static_cast<uint16_t>(body_.segments().size());
     request->payload_holds = keeps ? body_holds_.count() : body_holds_.Give();
+    request->followed = !IsConstant() && use.engine()->FollowsReading(run.chunk->bin.port);
   }
   request->bytes += uint64_t{run.members()} * (body_.len() + kIpv6Headers);
   if (async_ != nullptr) {

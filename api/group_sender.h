@@ -61,6 +61,7 @@ class GroupSender {
   void SendLines(const EngineUse& use);
   void SendChunk(const EngineUse& use, const Run& run);
   void PostRun(const EngineUse& use, const Run& run);
+  bool IsConstant() const;
   bool CopiesPayload(const EngineUse& use, const LineChunk& chunk) const;
   CallRequests::Room Allocate(const EngineUse& use, const Run& run, size_t private_len);
   bool Post(const EngineUse& use, const Run& run, const CallRequests::Room& room);

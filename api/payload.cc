@@ -6,7 +6,6 @@
 #include <rte_eal.h>
 #include <rte_malloc.h>
 #include <rte_memory.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -55,55 +54,6 @@ absl::Status NoMemory(size_t len) {
 
 }  // namespace
 
-bool Memory::Region::Contains(const iovec& piece) const {
-  const auto* base = static_cast<const uint8_t*>(piece.iov_base);
-  return base >= data_ && piece.iov_len <= len_ &&
-         static_cast<size_t>(base - data_) <= len_ - piece.iov_len;
-}
-
-void Memory::Region::Add(const Payload::Body* body) {
-  const std::lock_guard lock(mutex_);
-  bodies_.push_back(body);
-}
-
-void Memory::Region::Remove(const Payload::Body* body) {
-  const std::lock_guard lock(mutex_);
-  bodies_.erase(std::find(bodies_.begin(), bodies_.end(), body));
-}
-
-bool Memory::Region::in_use() const {
-  const std::lock_guard lock(mutex_);
-  return std::any_of(bodies_.begin(), bodies_.end(),
-                     [](const Payload::Body* body) { return body->in_use(); });
-}
-
-absl::StatusOr<Memory> Memory::Register(const void* data, size_t len) {
-  if (data == nullptr || len == 0) {
-    return absl::InvalidArgumentError(data == nullptr ? "Memory::Register: data is null"
-                                                      : "Memory::Register: len is 0");
-  }
-  const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
-  const uintptr_t begin = reinterpret_cast<uintptr_t>(data) & ~(page - 1);
-  if (len > UINTPTR_MAX - reinterpret_cast<uintptr_t>(data) - page) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("Memory::Register: ", len, " bytes end behind the address space"));
-  }
-  const size_t whole = (reinterpret_cast<uintptr_t>(data) + len + page - 1 - begin) & ~(page - 1);
-  std::vector<uint8_t> resident(whole / page);
-  if (mincore(reinterpret_cast<void*>(begin), whole, resident.data()) != 0) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("Memory::Register: not all of the ", len, " bytes at 0x",
-                     absl::Hex(reinterpret_cast<uintptr_t>(data)), " are mapped"));
-  }
-  return Memory(std::make_shared<Region>(static_cast<const uint8_t*>(data), len));
-}
-
-Memory::Memory(std::shared_ptr<Region> region) : region_(std::move(region)) {}
-Memory::Memory(Memory&&) noexcept = default;
-Memory& Memory::operator=(Memory&&) noexcept = default;
-Memory::~Memory() = default;
-bool Memory::in_use() const { return region_ != nullptr && region_->in_use(); }
-
 Payload::Body* Payload::Body::Make(Form form, size_t len) {
   auto* body = new (std::nothrow) Body;
   if (body == nullptr) return nullptr;
@@ -138,13 +88,19 @@ Payload::Body* Payload::Body::Borrow(std::shared_ptr<Memory::Region> region,
   if (body == nullptr) return nullptr;
   body->form_ = Form::kBorrowed;
   body->owner_ = getpid();
+  const std::shared_ptr<const MappedMemory> mapped = region->mapped();
   for (const iovec& piece : pieces) {
     if (piece.iov_len == 0) continue;
     const auto* data = static_cast<const uint8_t*>(piece.iov_base);
-    body->segments_.push_back(
-        {data, reinterpret_cast<uintptr_t>(data), static_cast<uint32_t>(piece.iov_len)});
-    body->len_ += static_cast<uint32_t>(piece.iov_len);
+    const auto len = static_cast<uint32_t>(piece.iov_len);
+    if (mapped != nullptr) {
+      mapped->PutSegments(data, len, &body->segments_);
+    } else {
+      body->segments_.push_back({data, reinterpret_cast<uintptr_t>(data), len});
+    }
+    body->len_ += len;
   }
+  body->mapped_for_ = mapped != nullptr ? mapped->instance : 0;
   body->region_ = std::move(region);
   body->region_->Add(body);
   return body;

@@ -13,26 +13,10 @@
 #include <vector>
 
 #include "api/groupcast/payload.h"
+#include "api/memory_region.h"
 #include "engine/datapath/shared_payload.h"
 
 namespace groupcast {
-
-// Registered memory of the application, and who reads it.
-class Memory::Region {
- public:
-  Region(const uint8_t* data, size_t len) : data_(data), len_(len) {}
-  bool Contains(const iovec& piece) const;
-
-  void Add(const Payload::Body* body);
-  void Remove(const Payload::Body* body);
-  bool in_use() const;
-
- private:
-  const uint8_t* data_;
-  size_t len_;
-  mutable std::mutex mutex_;
-  std::vector<const Payload::Body*> bodies_;
-};
 
 // What a Payload stands for; outlives it as long as somebody reads.
 class Payload::Body {
@@ -50,8 +34,11 @@ class Payload::Body {
   uint32_t len() const { return len_; }
   uint8_t* memory() { return memory_; }
   std::span<const PayloadSegment> segments() const { return segments_; }
-  // Whether a device that reads by itself may read it: it lies in DPDK's memory.
-  bool for_devices() const { return for_devices_; }
+  // What a device of this engine has to read for it.
+  PayloadMemory memory(uint32_t engine_instance) const {
+    if (for_devices_) return PayloadMemory::kDpdk;
+    return mapped_for_ == engine_instance ? PayloadMemory::kMapped : PayloadMemory::kAny;
+  }
   bool in_use() const { return holds.load(std::memory_order_acquire) != 0; }
   // Folded sum of the bytes; of a copied one made once.
   uint16_t Sum() const;
@@ -64,12 +51,13 @@ class Payload::Body {
   Body() = default;
 
   alignas(64) Form form_ = Form::kCopied;
-  bool for_devices_ = false;
+  bool for_devices_ = false;  // it lies in DPDK's memory
   bool summed_ = false;
   uint16_t sum_ = 0;
   uint32_t len_ = 0;
   uint8_t* memory_ = nullptr;
-  pid_t owner_ = 0;  // who may free it: a forked child shares DPDK's memory
+  uint32_t mapped_for_ = 0;  // the engine instance; 0: none
+  pid_t owner_ = 0;          // who may free it: a forked child shares DPDK's memory
   std::vector<PayloadSegment> segments_;
   std::shared_ptr<Memory::Region> region_;
 };

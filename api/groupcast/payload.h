@@ -34,7 +34,13 @@ inline constexpr size_t kLongestPayload = 65527;
 class GROUPCAST_API Memory {
  public:
   // Registers [data, data + len). The memory stays the application's: it must stay mapped until
-  // in_use() is false for good. Does not block. Errors:
+  // in_use() is false for good, and is unmapped only after this object and the payloads are gone.
+  // Does not block, but where a port's device reads it by itself (see the port's line at start):
+  // with an engine open its pages are then pinned and mapped for the device, here or when an engine
+  // is opened. What can't be mapped is copied, and a notice says why: VFIO's limit of memory
+  // (RLIMIT_MEMLOCK); pages that other registered memory has a part of; without an IOMMU, memory
+  // that is not of shared huge pages. (DPDK Programmer's Guide, "Support for Externally Allocated
+  // Memory".) Errors:
   //   kInvalidArgument  `data` is null, `len` is 0, or a page of it is not mapped.
   [[nodiscard]] static absl::StatusOr<Memory> Register(const void* data, size_t len);
 
@@ -68,8 +74,9 @@ class GROUPCAST_API Payload {
 
   // The bytes of `pieces`, one behind the other, which lie in `memory`; at most kMostPieces of
   // them. Nothing is copied where the port's driver can tell when it has read them (see the port's
-  // line at start); the bytes must not change until they are handed back: in_use() is false, or a
-  // send with Stage::kDone has completed. Errors:
+  // line at start) and, where a device reads by itself, the engine was opened before; the bytes
+  // must not change until they are handed back: in_use() is false, or a send with Stage::kDone has
+  // completed. Errors:
   //   kInvalidArgument  a piece is not inside of `memory` (or has a null base), there are too many,
   //                     or all together are longer than kLongestPayload.
   [[nodiscard]] static absl::StatusOr<Payload> Borrow(const Memory& memory,

@@ -80,14 +80,23 @@ ConfigTable<DriverProfile> ProfileTable() {
           {"completion",
            OneOf(&P::completion, {{"eager", Completion::kEager},
                                   {"consumer", Completion::kConsumer},
+                                  {"descriptors", Completion::kDescriptors},
                                   {"silent", Completion::kSilent}}),
            "",
            "when a packet's memory was read: eager: when the burst returns; consumer: when "
-           "the mbuf comes back; silent: with later traffic only. For these what may change "
-           "again is copied, once for all recipients"},
-          {"memory", OneOf(&P::reads_any_memory, {{"dpdk", false}, {"any", true}}), "",
-           "what it reads payloads from: any memory of the process, or DPDK's own only; for these "
-           "the application's memory is copied"},
+           "the mbuf comes back; descriptors: when the device reports the ring's newest descriptor "
+           "as done, of which it has to report each packet's last; silent: with later traffic "
+           "only. "
+           "For these what may change again is copied, once for all recipients"},
+          {"memory",
+           OneOf(&P::memory, {{"dpdk", PayloadMemory::kDpdk},
+                              {"mapped", PayloadMemory::kMapped},
+                              {"any", PayloadMemory::kAny}}),
+           "",
+           "what it reads payloads from: dpdk: DPDK's own memory; mapped: the application's, too, "
+           "which is mapped for the device; any: all that the process has. What it does not read "
+           "is "
+           "copied"},
           {"after_link_loss",
            OneOf(&P::reset_after_link_loss, {{"goes_on", false}, {"reset", true}}), "",
            "reset: a device without a link may have lost what it was told, and may not say "

@@ -10,8 +10,15 @@
 
 namespace groupcast {
 
-// When a driver gives an mbuf back (DESIGN: done and released).
-enum class Completion { kEager, kConsumer, kSilent };
+// How it shows that a packet was read (DESIGN: done and released).
+enum class Completion { kEager, kConsumer, kDescriptors, kSilent };
+
+// What a device reads payloads from; each is among those behind it.
+enum class PayloadMemory {
+  kDpdk,    // DPDK's own
+  kMapped,  // the application's, once it was mapped for devices
+  kAny,     // whatever the process has
+};
 
 // What is known of one DPDK driver; read from drivers-config/<driver>.yaml, where every value has
 // its source beside it.
@@ -34,7 +41,7 @@ struct DriverProfile {
   // A virtual function, which its physical one may have reset while there was no link.
   bool reset_after_link_loss = false;
   Completion completion = Completion::kConsumer;
-  bool reads_any_memory = false;                  // of the process, not of DPDK's own only
+  PayloadMemory memory = PayloadMemory::kDpdk;
   std::vector<std::string> tx_offloads;           // used where the driver advertises them
   std::vector<std::string> tx_offloads_unusable;  // advertised, but not done by its transmit burst
   std::string interface_argument;  // device argument that names the kernel interface ("iface")

@@ -214,7 +214,10 @@ absl::StatusOr<std::unique_ptr<RunningEngine>> RunningEngine::Start(const Engine
   if (!status.ok()) return status;
   self->netns_cookie_ = NetnsCookie();
   status = self->StartPorts();
-  if (status.ok()) status = self->StartResolver();
+  if (status.ok()) {
+    self->device_memory_ = std::make_unique<DeviceMemory>(self->ports_, self->instance_);
+    status = self->StartResolver();
+  }
   if (status.ok()) status = self->StartIngress();
   if (status.ok()) status = self->StartLcores();
   if (!status.ok()) {
@@ -262,6 +265,8 @@ void RunningEngine::Stop(const std::function<bool()>& callers_gone) {
   for (size_t i = 0; i < kCounters; i++) totals_[i] = Read(static_cast<Counter>(i));
   resolver_.reset();  // it reports to the ports
   for (const auto& port : ports_) port->EndWatch();
+  for (const auto& port : ports_) port->Stop();
+  if (device_memory_ != nullptr) device_memory_->UnmapAll();
   ports_.clear();  // drivers give back the mbufs they hold
 }
 

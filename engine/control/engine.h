@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "engine/control/config.h"
+#include "engine/control/device_memory.h"
 #include "engine/control/ingress_claims.h"
 #include "engine/control/ipv6_settings.h"
 #include "engine/control/mempools.h"
@@ -59,9 +60,12 @@ class RunningEngine {
   }
   // Whether a payload is copied for this port: what the application may change again lies in memory
   // that the device does not read, or of which the driver does not tell when it was read.
-  bool CopiesPayload(uint16_t port, bool for_devices, bool constant) const {
-    return ports_[port]->CopiesPayload(for_devices, constant);
+  bool CopiesPayload(uint16_t port, PayloadMemory memory, bool constant) const {
+    return ports_[port]->CopiesPayload(memory, constant);
   }
+  // Whether its lcore has to ask when a payload was read.
+  bool FollowsReading(uint16_t port) const { return ports_[port]->FollowsReading(); }
+  DeviceMemory& device_memory() { return *device_memory_; }
   // Whether Stop() was called: callers wait for nothing any more but for their lcores.
   bool stopping() const { return stopping_.load(std::memory_order_acquire); }
   size_t lcores() const { return lcores_.size(); }
@@ -102,6 +106,7 @@ class RunningEngine {
   const Ipv6Settings ipv6_settings_;
   std::vector<std::shared_ptr<ReceivePool>> receive_pools_;  // outlive all ports
   std::vector<std::unique_ptr<PortSetup>> ports_;
+  std::unique_ptr<DeviceMemory> device_memory_;
   std::unique_ptr<Resolver> resolver_;
   std::unique_ptr<IngressClaims> ingress_;
   std::vector<CacheLines> ingress_memory_;  // of relayed datagrams' requests

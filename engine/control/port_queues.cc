@@ -46,6 +46,10 @@ absl::Status PortSetup::SetUpTransmit(const rte_eth_txconf& of_driver) {
   if (profile_.tx_free_thresh > 0) tx.tx_free_thresh = profile_.tx_free_thresh;
   const bool own =
       tx.tx_rs_thresh != of_driver.tx_rs_thresh || tx.tx_free_thresh != of_driver.tx_free_thresh;
+  if (FollowsReading() && tx.tx_rs_thresh > 1) {
+    TellNoReading(
+        absl::StrCat("with tx_rs_thresh ", tx.tx_rs_thresh, " not each packet is reported"));
+  }
   for (uint16_t queue = 0; queue < queues_; queue++) {
     tx.offloads = plan_.tx_offloads;
     int rc = rte_eth_tx_queue_setup(port_id_, queue, tx_descriptors_, SOCKET_ID_ANY, &tx);
@@ -55,12 +59,21 @@ absl::Status PortSetup::SetUpTransmit(const rte_eth_txconf& of_driver) {
                              " and tx_free_thresh ", tx.tx_free_thresh,
                              "; its own thresholds are used"));
       tx = of_driver;
+      if (FollowsReading()) TellNoReading("its own thresholds may leave descriptors unreported");
       tx.offloads = plan_.tx_offloads;
       rc = rte_eth_tx_queue_setup(port_id_, queue, tx_descriptors_, SOCKET_ID_ANY, &tx);
     }
     if (rc < 0) return Failed(rc, absl::StrCat("can't set up TX queue ", queue));
   }
   return absl::OkStatus();
+}
+
+// Before anybody sends; a card that came back is as it was.
+void PortSetup::TellNoReading(const std::string& why) {
+  if (out_) return;
+  LogNotice(
+      absl::StrCat("port '", config_.name, "': ", why, ": payloads that may change are copied"));
+  profile_.completion = Completion::kSilent;
 }
 
 absl::Status PortSetup::SetUpReceive(uint16_t descriptors) {

@@ -146,8 +146,7 @@ void PortSetup::TakeOut(const std::string& why) {
       why.empty() ? "is taken out" : absl::StrCat(why, ": it is reset by opening it anew");
   LogNotice(absl::StrCat("port '", config_.name, "': ", device_, " ", what,
                          "; what would leave by it fails with ENETDOWN until it is back"));
-  rte_eth_dev_stop(port_id_);
-  started_ = false;
+  Stop();
   LeaveResets();
   Remove();
   probed_ = false;
@@ -183,8 +182,7 @@ absl::Status PortSetup::TakeBack() {
     state_.present.store(true, std::memory_order_release);
     return status;
   }
-  if (started_) rte_eth_dev_stop(port_id_);
-  started_ = false;
+  Stop();
   if (probed_) Remove();
   probed_ = false;
   port_id_ = port_id;

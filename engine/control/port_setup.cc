@@ -14,7 +14,10 @@
 #include <bit>
 #include <chrono>
 #include <cstdlib>
+#include <filesystem>
 #include <mutex>
+#include <system_error>
+#include <utility>
 
 #include "engine/control/descriptors.h"
 #include "engine/control/eal.h"
@@ -258,6 +261,11 @@ absl::Status PortSetup::Begin() {
   }
   if (rc < 0) return Failed(rc, "can't be started");
   started_ = true;
+  // Whoever waits for what it never says waits for ever.
+  if (FollowsReading() &&
+      rte_eth_tx_descriptor_status(port_id_, 0, static_cast<uint16_t>(tx_descriptors_ - 1)) < 0) {
+    TellNoReading("the driver does not tell of descriptors");
+  }
   opened_at_ = std::chrono::steady_clock::now();
   // Starting resets a card, which then has to agree on a speed with its peer again.
   if (link_watch_) {
@@ -295,10 +303,22 @@ PortSetup::~PortSetup() {
   const SigpipeBlocked blocked;
   EndWatch();
   exception_.reset();
-  if (started_) rte_eth_dev_stop(port_id_);
+  Stop();
   if (!probed_) return;
   if (xdp_) xdp_->Detach();
   Remove();
+}
+
+bool PortSetup::BoundToVfio() const {
+  if (!config_.IsPci()) return false;
+  std::error_code error;
+  const auto driver = std::filesystem::read_symlink(
+      absl::StrCat("/sys/bus/pci/devices/", config_.PciAddress(), "/driver"), error);
+  return driver.filename() == "vfio-pci";
+}
+
+void PortSetup::Stop() {
+  if (std::exchange(started_, false)) rte_eth_dev_stop(port_id_);
 }
 
 void PortSetup::EndWatch() {
@@ -322,6 +342,7 @@ TxPlan PortSetup::Plan(uint16_t queue) const {
   TxPlan plan;
   plan.port_id = port_id_;
   plan.queue = queue;
+  plan.tx_descriptors = tx_descriptors_;
   plan.chains = plan_.chains;
   plan.copybreak = config_.copybreak.value_or(profile_.copybreak);
   plan.max_segments = plan_.max_segments;

@@ -77,10 +77,14 @@ class PortSetup {
   const PortState* state() const { return &state_; }
   TxPlan Plan(uint16_t queue) const;
   // See Engine.
-  bool CopiesPayload(bool for_devices, bool constant) const {
-    return (!for_devices && !profile_.reads_any_memory) ||
-           (!constant && profile_.completion == Completion::kSilent);
+  bool CopiesPayload(PayloadMemory memory, bool constant) const {
+    return memory > profile_.memory || (!constant && profile_.completion == Completion::kSilent);
   }
+  bool FollowsReading() const { return profile_.completion == Completion::kDescriptors; }
+  bool ReadsMappedMemory() const { return profile_.memory == PayloadMemory::kMapped; }
+  bool BoundToVfio() const;
+  // The device sends nothing from here on, and has given back what it had.
+  void Stop();
   // One line: what this port is and how its packets are put together.
   std::string Describe() const;
 
@@ -95,6 +99,7 @@ class PortSetup {
   absl::Status SetUpQueues(const rte_eth_dev_info& info, const rte_eth_conf& conf);
   absl::Status SetUpTransmit(const rte_eth_txconf& of_driver);
   absl::Status SetUpReceive(uint16_t descriptors);
+  void TellNoReading(const std::string& why);
   absl::Status Begin();
   void FitMtu(const rte_eth_dev_info& info, rte_eth_conf* conf);
   absl::Status SetUpException();

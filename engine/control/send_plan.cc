@@ -25,12 +25,14 @@ std::string Checksums(const TxPlan& plan) {
 // What becomes of memory that the application hands over without a copy.
 std::string Memory(const TxPlan& plan, const DriverProfile& profile) {
   if (!plan.chains) return "copied, too";
-  if (!profile.reads_any_memory) return "copied: the device reads DPDK's memory only";
+  if (profile.memory == PayloadMemory::kDpdk) return "copied: the device reads DPDK's memory only";
   switch (profile.completion) {
     case Completion::kEager:
       return "handed back when the driver has taken the packets";
     case Completion::kConsumer:
       return "handed back when the last packet's consumer frees it";
+    case Completion::kDescriptors:
+      return "handed back when the device has read it";
     case Completion::kSilent:
       return "copied: the driver does not tell when it was read";
   }

@@ -59,7 +59,7 @@ void ViewReleased(void*, void* opaque) {
     request->viewed = false;  // its end gives back this share, too
     return;
   }
-  EndReading(request, 1, 0);
+  EndUses(request, 1, request->read ? 0 : 1, 0);
 }
 
 }  // namespace

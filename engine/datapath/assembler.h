@@ -35,6 +35,7 @@ struct LcorePools {
 struct TxPlan {
   uint16_t port_id = 0;
   uint16_t queue = 0;
+  uint16_t tx_descriptors = 0;          // of the queue's ring
   bool chains = false;                  // else every packet is one mbuf
   uint16_t max_segments = 3;            // of a packet
   uint16_t segment_bytes = UINT16_MAX;  // of one mbuf on the payload

@@ -22,7 +22,7 @@ Request* Channel::Allocate(uint16_t port, size_t lcore, const Shape& shape) {
 }
 
 void Channel::Discard(Request* request) {
-  EndReading(request, 2, RequestUses::kDone);
+  EndUses(request, 2, 2, RequestUses::kDone);
   ReleaseRequest(request);
 }
 

@@ -67,7 +67,10 @@ void PollLoop::Run(const std::atomic<RunMode>& mode) {
   // What there was no time for.
   ingress_->Discard();
   ingress_->DiscardExceptions();
-  for (const auto& place : ports_) place->turns.End(kNotStarted);
+  for (const auto& place : ports_) {
+    place->turns.End(kNotStarted);
+    place->turns.port().EndFollowing();
+  }
   options_.readers->Leave(reader);
 }
 
@@ -76,7 +79,10 @@ bool PollLoop::RunOnce(RunMode mode) {
   moved |= TakeIngress(mode);
   for (const auto& place : ports_) {
     PortTurns& turns = place->turns;
-    if (turns.Empty()) continue;
+    if (turns.Empty()) {
+      turns.port().LookForRead();
+      continue;
+    }
     if (unlikely(mode == RunMode::kAbandon)) {
       moved |= turns.End(kNotStarted) > 0;
     } else if (unlikely(!turns.port().LinkUp())) {
@@ -146,6 +152,11 @@ bool PollLoop::Quiet() const {
   });
 }
 
+bool PollLoop::Follows() const {
+  return std::any_of(ports_.begin(), ports_.end(),
+                     [](const auto& place) { return place->turns.port().Follows(); });
+}
+
 void PollLoop::IdleStep() {
   const uint64_t now = rte_rdtsc();
   if (idle_since_tsc_ == 0) idle_since_tsc_ = now;
@@ -166,10 +177,10 @@ void PollLoop::IdleStep() {
     rte_pause();
     return;
   }
-  Sleep(quiet);
+  Sleep(quiet && !Follows());
 }
 
-// `quiet`: nothing waits for room, or for its rate.
+// `quiet`: nothing waits for room, for its rate, or to be read.
 void PollLoop::Sleep(bool quiet) {
   const bool receives = ingress_->Receives(options_.ingress->load());
   const Doorbell::Sockets* sockets = receives && quiet ? ingress_->sockets() : nullptr;

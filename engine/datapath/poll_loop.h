@@ -88,6 +88,7 @@ class PollLoop {
   bool TakeRequests();
   bool TakeIngress(RunMode mode);
   bool Quiet() const;
+  bool Follows() const;
   bool Pending() const;
   void IdleStep();
   void Sleep(bool quiet);

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "engine/datapath/hand_over.h"
 
@@ -47,9 +48,11 @@ void Port::Account(uint16_t taken) {
     left = static_cast<uint16_t>(left - n);
     Request* request = run.request;
     request->finished = static_cast<uint16_t>(request->finished + n);
-    if (request->finished == request->nb_recipients) CompleteRequest(request, counters_);
+    if (request->finished == request->nb_recipients) Complete(request);
   }
   if (first_ == count_) Empty();
+  // Before they take the room of later requests.
+  if (unlikely(Follows())) ForgetRead();
   taken_ += taken;
   counters_->Add(Counter::kPackets, taken);
   counters_->Add(Counter::kBytes, bytes);
@@ -64,12 +67,51 @@ uint16_t Port::Fail(int error) {
       FailRecipient(run.request, static_cast<uint16_t>(run.first_recipient + i), error);
     }
     run.request->finished = static_cast<uint16_t>(run.request->finished + run.packets);
-    if (run.request->finished == run.request->nb_recipients) {
-      CompleteRequest(run.request, counters_);
-    }
+    if (run.request->finished == run.request->nb_recipients) Complete(run.request);
   }
   Empty();
   return failed;
+}
+
+void Port::Follow(Request* request) {
+  CompleteRequest(request, counters_, /*kept=*/true);
+  request->next = nullptr;
+  (last_followed_ != nullptr ? last_followed_->next : followed_) = request;
+  last_followed_ = request;
+}
+
+// Those in front that the driver has given back.
+void Port::ForgetRead() {
+  while (followed_ != nullptr && !IsRead(*followed_)) {
+    Request* request = followed_;
+    followed_ = request->next;
+    EndUses(request, 1, 0, 0);
+  }
+  if (followed_ == nullptr) last_followed_ = nullptr;
+}
+
+// A device does its descriptors in their order, so the one before the ring's tail is the last of
+// all. Where it is done, nothing is read any more of what the driver still keeps.
+void Port::AskForRead() {
+  ForgetRead();
+  if (followed_ == nullptr || !state_.present.load(std::memory_order_acquire)) return;
+  const auto newest = static_cast<uint16_t>(plan_.tx_descriptors - 1);
+  if (rte_eth_tx_descriptor_status(plan_.port_id, plan_.queue, newest) != RTE_ETH_TX_DESC_DONE) {
+    return;
+  }
+  while (followed_ != nullptr) {
+    Request* request = followed_;
+    followed_ = request->next;
+    const bool kept = IsRead(*request);
+    request->read = kept;
+    EndUses(request, 1, kept ? 1 : 0, 0);
+  }
+  last_followed_ = nullptr;
+}
+
+void Port::EndFollowing() {
+  while (followed_ != nullptr) EndUses(std::exchange(followed_, followed_->next), 1, 0, 0);
+  last_followed_ = nullptr;
 }
 
 void Port::Kick() {

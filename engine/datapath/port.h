@@ -52,8 +52,9 @@ struct KickSockets {
   size_t count = 0;
 };
 
-// A caller-visible end of a request; called once all its recipients are accepted or failed.
-inline void CompleteRequest(Request* request, Counters* counters) {
+// A caller-visible end of a request; called once all its recipients are accepted or failed. `kept`:
+// with a hold of the lcore's left.
+inline void CompleteRequest(Request* request, Counters* counters, bool kept = false) {
   if (request->failed > 0 && request->nobody_waits.load(std::memory_order_relaxed)) {
     counters->Add(Counter::kLateErrors, request->failed);
   }
@@ -70,7 +71,8 @@ inline void CompleteRequest(Request* request, Counters* counters) {
   request->complete = true;
   const uint32_t some_failed = request->failed > 0 ? RequestUses::kSomeFailed : 0;
   // Without a view its share, too.
-  EndReading(request, request->viewed ? 1 : 2, RequestUses::kDone + some_failed);
+  const uint32_t shares = request->viewed ? 1 : 2;
+  EndUses(request, shares - (kept ? 1 : 0), shares, RequestUses::kDone + some_failed);
   // Last: its owner may be gone from here on.
   if (progress != nullptr) Advance(progress);
 }
@@ -107,6 +109,20 @@ class Port {
   // Frees what waits and ends each of its recipients with `error`. Returns how many.
   uint16_t Fail(int error);
 
+  // Ends a request of this port.
+  void Complete(Request* request) {
+    if (unlikely(request->followed && request->viewed)) return Follow(request);
+    CompleteRequest(request, counters_);
+  }
+  // Whether somebody waits for payloads that the device has not been seen to have read.
+  bool Follows() const { return followed_ != nullptr; }
+  // Asks whether it has read all that it was given.
+  void LookForRead() {
+    if (unlikely(Follows())) AskForRead();
+  }
+  // Gives up asking: what has been read shows when the driver gives it back.
+  void EndFollowing();
+
   // Whether the driver may hold packets that only later traffic, or Kick(), would send.
   bool NeedsKick() const { return needs_kick_; }
   // One look of the kernel at the sockets' rings. A system call: for the idle step only.
@@ -114,6 +130,9 @@ class Port {
 
  private:
   void Account(uint16_t taken);
+  void Follow(Request* request);
+  void ForgetRead();
+  void AskForRead();
   void Empty() { first_ = count_ = first_run_ = nb_runs_ = 0; }
 
   TxPlan plan_;
@@ -122,6 +141,9 @@ class Port {
   Counters* counters_;
   bool needs_kick_ = false;
   uint64_t taken_ = 0;
+  // Complete, their payloads with the driver; oldest first, with a hold on each.
+  Request* followed_ = nullptr;
+  Request* last_followed_ = nullptr;
   uint16_t first_ = 0;  // of mbufs_, that waits
   uint16_t count_ = 0;
   uint16_t first_run_ = 0;

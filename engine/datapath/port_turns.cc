@@ -51,7 +51,7 @@ bool PortTurns::Serve(Assembler* assembler) {
       if (request->assembled == request->nb_recipients) {
         queue->first = request->next;
         // With packets under way the port completes it; else all its recipients have failed.
-        if (request->finished == request->nb_recipients) CompleteRequest(request, counters_);
+        if (request->finished == request->nb_recipients) port_.Complete(request);
       }
       Rotate();
     }
@@ -95,7 +95,7 @@ uint64_t PortTurns::End(int error) {
       }
       SharedPayload::Release(request->view);
       request->view = nullptr;
-      CompleteRequest(request, counters_);
+      port_.Complete(request);
     }
     Rotate();
   }

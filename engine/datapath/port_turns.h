@@ -22,7 +22,7 @@ struct RequestQueue {
 class PortTurns {
  public:
   PortTurns(const TxPlan& plan, const PortState& state, const KickSockets& kick, Counters* counters)
-      : port_(plan, state, kick, counters), counters_(counters) {}
+      : port_(plan, state, kick, counters) {}
 
   Port& port() { return port_; }
   const Port& port() const { return port_; }
@@ -42,7 +42,6 @@ class PortTurns {
   void Rotate();
 
   Port port_;
-  Counters* counters_;
   RequestQueue* first_ = nullptr;  // whose turn it is
   RequestQueue* last_ = nullptr;
   struct Stuck {

@@ -49,6 +49,8 @@ struct alignas(64) PostedRequest {
   // The caller keeps lines and payload until it is done, and has no holds for them, unless it
   // leaves before (LeaveRequest()).
   bool caller_keeps;
+  // Somebody waits until the payload was read, which the driver tells only if it is asked.
+  bool followed;
   uint16_t prepend_len;  // bytes, of everybody, unless `privates` says otherwise
   uint16_t append_len;
   uint32_t payload_len;
@@ -93,6 +95,7 @@ struct Request : PostedRequest {
   bool viewed;  // there is a view, with its share of `uses`
   bool complete;
   unsigned lcore;  // that made the view
+  bool read;       // the driver has said so, and keeps the view; its share of readers is given back
   // The view's reference count; outlives the view's own mbufs.
   rte_mbuf_ext_shared_info shared_info;
 
@@ -122,7 +125,7 @@ inline void StartRequest(Request* request) {
   request->next = nullptr;
   request->view = nullptr;
   request->assembled = request->finished = request->failed = 0;
-  request->viewed = request->complete = false;
+  request->viewed = request->complete = request->read = false;
   if (request->sums == nullptr) return;
   // And the first private bytes.
   const auto* sums = reinterpret_cast<const uint8_t*>(request->sums);

@@ -51,16 +51,16 @@ inline void ReleaseRequest(Request* request) {
   }
 }
 
-// So many shares of readers less, and `flags` more. Gives back what nobody needs then: the lines,
+// So many holds and readers less, and `flags` more. Gives back what nobody needs then: the lines,
 // the payload, the request's place.
-inline void EndReading(Request* request, uint32_t readers, uint32_t flags) {
+inline void EndUses(Request* request, uint32_t holds, uint32_t readers, uint32_t flags) {
   using Uses = RequestUses;
   // The request may be gone as soon as others can have the last hold.
   std::atomic<uint32_t>* line_holds = request->line_holds;
   std::atomic<uint32_t>* payload_holds = request->payload_holds;
   SendProgress* reading = request->reading;
   const bool caller_keeps = request->caller_keeps;
-  const uint32_t change = flags - readers * (Uses::kHold + Uses::kReader);
+  const uint32_t change = flags - holds * Uses::kHold - readers * Uses::kReader;
   // Publishes errors and counts to the caller that waits for kDone.
   const uint32_t now = request->uses.fetch_add(change, std::memory_order_acq_rel) + change;
   if ((now & Uses::kHolds) == 0) Arena::Release(request);
@@ -69,7 +69,7 @@ inline void EndReading(Request* request, uint32_t readers, uint32_t flags) {
   if ((flags & Uses::kDone) != 0 && ours && line_holds != nullptr) {
     line_holds->fetch_sub(1, std::memory_order_release);
   }
-  if ((now & Uses::kReaders) != 0) return;
+  if (readers == 0 || (now & Uses::kReaders) != 0) return;
   if (ours && payload_holds != nullptr) payload_holds->fetch_sub(1, std::memory_order_release);
   if (reading != nullptr) Advance(reading);
 }

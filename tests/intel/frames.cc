@@ -4,6 +4,10 @@
 // frames send RUN DEVICE: in a guest, sends datagrams of many shapes by a card.
 // frames verify PCAP RUN…: on the host, holds the frames that came out of the card against them.
 #include <arpa/inet.h>
+#include <rte_common.h>
+#include <rte_eal.h>
+#include <rte_memory.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -13,6 +17,7 @@
 #include <fstream>
 #include <iterator>
 #include <map>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -110,15 +115,80 @@ absl::StatusOr<Group> MakeGroup(const Run& run) {
   return group;
 }
 
+// Two parts of the application's own memory, side by side only in its own addresses.
+class OwnPages {
+ public:
+  // `huge`: pages of 2 MiB; else some ordinary ones each.
+  explicit OwnPages(bool huge) : page_(huge ? size_t{1} << 21 : 16384) {
+    const int file = memfd_create("own pages", MFD_CLOEXEC | (huge ? MFD_HUGETLB : 0));
+    if (file < 0 || ftruncate(file, static_cast<off_t>(2 * page_)) != 0) return;
+    void* room = mmap(nullptr, 3 * page_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (room == MAP_FAILED) return;
+    room_ = static_cast<uint8_t*>(room);
+    begin_ = reinterpret_cast<uint8_t*>(RTE_ALIGN_CEIL(reinterpret_cast<uintptr_t>(room), page_));
+    bool mapped = MapPage(file, 0, 0) && MapPage(file, 1, 1);
+    // Else the other way round.
+    if (mapped && !lie_apart()) mapped = MapPage(file, 0, 1) && MapPage(file, 1, 0);
+    close(file);
+    if (!mapped) return;
+    absl::StatusOr<Memory> memory = Memory::Register(begin_, 2 * page_);
+    if (memory.ok()) memory_.emplace(*std::move(memory));
+  }
+  ~OwnPages() {
+    memory_.reset();
+    if (room_ != nullptr) munmap(room_, 3 * page_);
+  }
+  OwnPages(const OwnPages&) = delete;
+  OwnPages& operator=(const OwnPages&) = delete;
+
+  bool ok() const { return memory_.has_value(); }
+  bool lie_apart() const {
+    return rte_mem_virt2phy(begin_ + page_) != rte_mem_virt2phy(begin_) + page_;
+  }
+  // In two pieces, the second of which lies on both sides of the boundary.
+  absl::StatusOr<Payload> Borrow(const std::string& bytes) {
+    const size_t first = bytes.size() / 3;
+    uint8_t* at = begin_ + page_ - bytes.size() / 2;
+    std::memcpy(at, bytes.data(), bytes.size());
+    const iovec pieces[] = {{at, first}, {at + first, bytes.size() - first}};
+    return Payload::Borrow(*memory_, pieces);
+  }
+
+ private:
+  bool MapPage(int file, size_t place, size_t number) {
+    uint8_t* at = begin_ + place * page_;
+    if (mmap(at, page_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, file,
+             static_cast<off_t>(number * page_)) == MAP_FAILED) {
+      return false;
+    }
+    *at = 0;
+    return true;
+  }
+
+  const size_t page_;
+  uint8_t* room_ = nullptr;
+  uint8_t* begin_ = nullptr;
+  std::optional<Memory> memory_;
+};
+
 // In turn: copied, written in place and to be told when it was read, and the application's own.
 int SendShapes(const Run& run) {
   absl::StatusOr<Group> group = MakeGroup(run);
   absl::StatusOr<CompletionQueue> queue = CompletionQueue::Create(8);
-  std::vector<uint8_t> own(1 << 16);
-  const absl::StatusOr<Memory> memory = Memory::Register(own.data(), own.size());
-  if (!group.ok() || !queue.ok() || !memory.ok()) return Die("no group, queue or memory");
+  if (!group.ok() || !queue.ok()) return Die("no group or queue");
+  // Ordinary pages may be moved, which only an IOMMU is told of.
+  const bool maps_ordinary = rte_eal_iova_mode() == RTE_IOVA_VA;
+  std::optional<OwnPages> ordinary, huge;
+  size_t borrowed_ordinary = 0;
   const std::vector<Shape> shapes = ShapesOf(run);
   for (size_t number = 0; number < shapes.size(); number++) {
+    // Other memory from then on: nothing is read any more of what the driver still keeps.
+    if (number == 0 || number == shapes.size() / 2) {
+      ordinary.emplace(false);
+      huge.emplace(true);
+      if (!ordinary->ok() || !huge->ok()) return Die("no memory");
+      if (!ordinary->lie_apart() || !huge->lie_apart()) return Die("the pages do not lie apart");
+    }
     const Shape& shape = shapes[number];
     const std::string bytes = Bytes(shape.payload, number);
     std::string prepend, append;
@@ -137,11 +207,9 @@ int SendShapes(const Run& run) {
       payload = Payload::Allocate(bytes.size());
       if (payload.ok() && !bytes.empty()) std::memcpy(payload->data(), bytes.data(), bytes.size());
     } else {
-      // Two pieces, over a boundary of pages.
-      std::memcpy(own.data() + 8192 - bytes.size() / 2, bytes.data(), bytes.size());
-      const iovec pieces[] = {{own.data() + 8192 - bytes.size() / 2, bytes.size() / 2},
-                              {own.data() + 8192, bytes.size() - bytes.size() / 2}};
-      payload = Payload::Borrow(*memory, pieces);
+      const bool is_huge = number % 2 == 0;
+      if (!is_huge && !bytes.empty()) borrowed_ordinary++;
+      payload = (is_huge ? huge : ordinary)->Borrow(bytes);
     }
     if (!payload.ok()) return Die(payload.status().ToString());
     const absl::Status begun = group->SendAsync(*payload, *queue, number, Stage::kDone, options);
@@ -156,9 +224,11 @@ int SendShapes(const Run& run) {
     }
     if (payload->in_use()) return Die("a payload is in use, and its send done");
   }
-  std::printf("%s: %zu shapes to %u recipients, each handed back by itself\n", run.name,
-              shapes.size(), kRecipients);
-  return 0;
+  const uint64_t copies = groupcast_counter_value("payload_copies");
+  std::printf("%s: %zu shapes to %u recipients, each handed back by itself; %zu were copied\n",
+              run.name, shapes.size(), kRecipients, static_cast<size_t>(copies));
+  const size_t expected = maps_ordinary ? 0 : borrowed_ordinary;
+  return copies == expected ? 0 : Die("not " + std::to_string(expected));
 }
 
 int Send(const Run& run, const std::string& device) {

@@ -67,14 +67,14 @@ TEST_F(DriverProfileTest, BothSidesOfVhostUser) {
   EXPECT_TRUE(virtio->chains && vhost->chains);
   EXPECT_EQ(virtio->completion, Completion::kSilent);
   EXPECT_EQ(vhost->completion, Completion::kEager);
-  EXPECT_TRUE(vhost->reads_any_memory);
-  EXPECT_FALSE(virtio->reads_any_memory);
+  EXPECT_EQ(vhost->memory, PayloadMemory::kAny);
+  EXPECT_EQ(virtio->memory, PayloadMemory::kDpdk);
   EXPECT_EQ(virtio->tx_offloads_unusable, std::vector<std::string>{"vlan_insert"});
   const auto card = LoadDriverProfile("net_virtio");
   ASSERT_TRUE(card.ok()) << card.status();
   EXPECT_EQ(card->tx_offloads_unusable, virtio->tx_offloads_unusable);
   EXPECT_EQ(card->completion, virtio->completion);
-  EXPECT_FALSE(card->reads_any_memory);
+  EXPECT_EQ(card->memory, PayloadMemory::kDpdk);
   EXPECT_TRUE(virtio->rx_queues);
   EXPECT_TRUE(vhost->rx_queues);
   // "iface" is a socket to the one and a tap device to the other.

@@ -88,8 +88,12 @@ TEST_P(IntelDriver, HasAProfileThatItsLimitsAllow) {
     EXPECT_LE(descriptors, driver.ring_max);
     EXPECT_EQ(descriptors % driver.ring_align, 0);
   }
-  EXPECT_EQ(profile.completion, Completion::kSilent);
-  EXPECT_FALSE(profile.reads_any_memory);
+  // Those that report each packet's last descriptor, and tell of each.
+  const bool tells = profile.driver == "net_e1000_em" || profile.driver == "net_e1000_igb" ||
+                     profile.driver == "net_e1000_igb_vf" || profile.driver == "net_igc";
+  EXPECT_EQ(profile.completion, tells ? Completion::kDescriptors : Completion::kSilent);
+  EXPECT_EQ(profile.memory, tells ? PayloadMemory::kMapped : PayloadMemory::kDpdk);
+  EXPECT_EQ(profile.tx_rs_thresh, profile.driver == "net_e1000_em" ? 1 : 0);
 }
 
 TEST_P(IntelDriver, ChainsAndHasTheDeviceDoTheChecksums) {

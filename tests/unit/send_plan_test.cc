@@ -12,7 +12,7 @@ struct Row {
   uint16_t copybreak;
   uint64_t offloads;
   Completion completion;
-  bool reads_any_memory;
+  PayloadMemory memory;
   const char* text;
   uint16_t vlan = 0;
 };
@@ -20,31 +20,34 @@ struct Row {
 TEST(SendPlanTest, SaysWhatBecomesOfAPayload) {
   constexpr uint64_t kIp = RTE_MBUF_F_TX_IP_CKSUM, kUdp = RTE_MBUF_F_TX_UDP_CKSUM;
   const Row rows[] = {
-      {true, 256, 0, Completion::kEager, true,
+      {true, 256, 0, Completion::kEager, PayloadMemory::kAny,
        "payloads above 256 bytes are chained, smaller ones copied; checksums in software; "
        "application memory: handed back when the driver has taken the packets"},
-      {true, 0, kIp | kUdp, Completion::kEager, true,
+      {true, 0, kIp | kUdp, Completion::kEager, PayloadMemory::kAny,
        "payloads are chained; checksums by the device; "
        "application memory: handed back when the driver has taken the packets"},
-      {true, 100, kIp, Completion::kConsumer, true,
+      {true, 100, kIp, Completion::kConsumer, PayloadMemory::kAny,
        "payloads above 100 bytes are chained, smaller ones copied; IPv4 checksums by the device, "
        "UDP checksums in software; "
        "application memory: handed back when the last packet's consumer frees it"},
-      {true, 100, kUdp, Completion::kSilent, true,
+      {true, 100, kUdp, Completion::kSilent, PayloadMemory::kAny,
        "payloads above 100 bytes are chained, smaller ones copied; UDP checksums by the device, "
        "IPv4 checksums in software; "
        "application memory: copied: the driver does not tell when it was read"},
-      {true, 256, 0, Completion::kSilent, false,
+      {true, 0, 0, Completion::kDescriptors, PayloadMemory::kMapped,
+       "payloads are chained; checksums in software; "
+       "application memory: handed back when the device has read it"},
+      {true, 256, 0, Completion::kSilent, PayloadMemory::kDpdk,
        "payloads above 256 bytes are chained, smaller ones copied; checksums in software; "
        "application memory: copied: the device reads DPDK's memory only"},
-      {true, 0, 0, Completion::kEager, false,
+      {true, 0, 0, Completion::kEager, PayloadMemory::kDpdk,
        "payloads are chained; checksums in software; "
        "application memory: copied: the device reads DPDK's memory only"},
-      {true, 0, 0, Completion::kEager, true,
+      {true, 0, 0, Completion::kEager, PayloadMemory::kAny,
        "payloads are chained; checksums in software; VLAN tags by the device; "
        "application memory: handed back when the driver has taken the packets",
        100},
-      {false, 256, 0, Completion::kEager, true,
+      {false, 256, 0, Completion::kEager, PayloadMemory::kAny,
        "payloads are copied to each packet: the driver takes no chains; checksums in software; "
        "application memory: copied, too"},
   };
@@ -56,7 +59,7 @@ TEST(SendPlanTest, SaysWhatBecomesOfAPayload) {
     plan.offloads = row.offloads;
     DriverProfile profile;
     profile.completion = row.completion;
-    profile.reads_any_memory = row.reads_any_memory;
+    profile.memory = row.memory;
     EXPECT_EQ(DescribeSendPlan(plan, profile), row.text);
   }
 }
