@@ -41,6 +41,7 @@ void PutPort(const EngineOptions::Port& port, YAML::Emitter* yaml) {
     *yaml << YAML::Key << "exception_interface" << YAML::Value << YAML::DoubleQuoted
           << port.exception_interface;
   }
+  if (port.max_mtu) *yaml << YAML::Key << "max_mtu" << YAML::Value << *port.max_mtu;
   if (port.tx_descriptors) {
     *yaml << YAML::Key << "tx_descriptors" << YAML::Value << *port.tx_descriptors;
   }

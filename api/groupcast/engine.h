@@ -50,6 +50,8 @@ struct EngineOptions {
     // For a device that the kernel has no driver for (a card bound to vfio-pci, vhost-user): a TAP
     // that the engine makes, or takes if nobody uses it, and by which the host goes on using it.
     std::string exception_interface;
+    // Bytes: the most that its MTU can be set to while the engine runs; none: what it has at first.
+    std::optional<uint32_t> max_mtu;
     std::optional<Static> fixed;  // instead of a kernel interface
     // Where the driver's profile is overridden.
     std::optional<uint32_t> tx_descriptors;

@@ -150,6 +150,11 @@ void CheckPort(const ConfigNode& node, PortConfig& port, ConfigErrors& errors) {
   port.column = place->column;
   const ConfigNode* fixed = FindValue(node, "static");
   const ConfigNode* exception = FindValue(node, "exception_interface");
+  if (const ConfigNode* max_mtu = FindValue(node, "max_mtu"); max_mtu && exception == nullptr) {
+    errors.Add(*max_mtu, "max_mtu",
+               "is of ports with an exception interface; others take what their interface has when "
+               "the engine starts");
+  }
   const absl::StatusOr<DriverProfile> profile = LoadDeviceProfile(port.DeviceName());
   if (!profile.ok()) {
     errors.Add(*device, "device", std::string(profile.status().message()));
@@ -241,6 +246,10 @@ ConfigTable<PortConfig> PortTable() {
             "vfio-pci): the kernel interface, a TAP, that the engine makes for it, and by which "
             "the host goes on using it: addresses, ARP, ping, SSH",
             false, "none"},
+           {"max_mtu", Integer(&PortConfig::max_mtu, 1280, kLargestMtu), "bytes",
+            "the most that the exception interface's MTU can be set to while the engine runs: its "
+            "mbufs are made as long",
+            false, "its MTU when the engine starts"},
            {"tx_descriptors",
             Value(&PortConfig::tx_descriptors, "integer",
                   absl::StrCat("a power of two, ", kMinTxDescriptors, " to ", kMaxTxDescriptors),

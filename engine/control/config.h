@@ -45,6 +45,7 @@ struct PortConfig {
   std::string interface;  // the device's kernel interface; empty: `fixed` is set
   // The same, where the engine makes it; empty: the kernel has one, or there is none.
   std::string exception_interface;
+  std::optional<uint16_t> max_mtu;  // that it may be given later; none: what it has at the start
   // Whose routes, neighbours and addresses count: `interface`, or a VLAN on it.
   std::string kernel_interface;
   std::optional<StaticInterface> fixed;

@@ -63,8 +63,9 @@ void FollowedInterface::Follow() {
   if (wanted.mtu != given_.mtu) {
     if (wanted.mtu > most_mtu_) {
       LogWarning(absl::StrCat("port '", port_, "': ", interface, " has an MTU of ", wanted.mtu,
-                              " now, the port was started with ", most_mtu_,
-                              ", which stays the most that it takes: restart for more"));
+                              " now, the port was started for ", most_mtu_,
+                              ", which stays the most that it takes: for more restart it, with the "
+                              "port's key max_mtu"));
     }
     // Longer packets may still come while it shrinks; the engine itself sends none any more.
     const int error = rte_eth_dev_set_mtu(

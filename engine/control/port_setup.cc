@@ -113,7 +113,8 @@ absl::Status PortSetup::FindInterface() {
         "port '", config_.name, "': the network interface '",
         interface_ == 0 ? config_.interface : config_.kernel_interface, "' has just disappeared"));
   }
-  mtu_ = std::min(InterfaceMtu(config_.interface), kLargestMtu);
+  mtu_ = std::max(std::min(InterfaceMtu(config_.interface), kLargestMtu),
+                  uint32_t{config_.max_mtu.value_or(0)});
   const absl::StatusOr<LinkMessage> link = AskLink(kernel_interface_);
   if (!link.ok()) return link.status();
   const std::string& argument = profile_.interface_argument;
@@ -357,8 +358,9 @@ std::string PortSetup::Describe() const {
                       config_.interface.empty() ? "static next hops"
                       : exception_ != nullptr   ? "exception interface " + config_.kernel_interface
                                                 : "interface " + config_.kernel_interface,
-                      vlan_ != 0 ? absl::StrCat(", VLAN ", vlan_) : "", ", MTU ", mtu_, ", ",
-                      queues_, " TX queue(s) of ", tx_descriptors_, "; ",
+                      vlan_ != 0 ? absl::StrCat(", VLAN ", vlan_) : "",
+                      config_.max_mtu ? ", MTU up to " : ", MTU ", mtu_, ", ", queues_,
+                      " TX queue(s) of ", tx_descriptors_, "; ",
                       DescribeSendPlan(Plan(0), profile_));
 }
 

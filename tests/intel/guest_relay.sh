@@ -3,7 +3,7 @@
 #
 # groupcastd owns the card; the host's address comes by DHCP, over the card's exception interface.
 cat >/run/relay.yaml <<END
-ports: [{name: nic, device: "$device", exception_interface: eth0}]
+ports: [{name: nic, device: "$device", exception_interface: eth0, max_mtu: 9000}]
 lcores: [1]
 memory: {size_mib: 224, hugepages: required}
 groups:
@@ -32,6 +32,7 @@ await_host change
 ip link set eth0 promisc on
 ip link set eth0 address 02:00:00:00:00:09
 await_line /run/shared/relay.err 'follows eth0: MAC 02:00:00:00:00:09'
+ip link set eth0 mtu 9000
 tell_host changed
 await_host stop
 kill -TERM $relay

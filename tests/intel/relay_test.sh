@@ -43,6 +43,8 @@ ip neighbour flush dev t0
 check "another MAC of the interface is the card's" ping -c 2 -i 0.2 -W 2 10.9.0.2
 check "and it is that" grep -q 02:00:00:00:00:09 <(ip neighbour show 10.9.0.2)
 check "and promiscuous mode" grep 'follows eth0: promiscuous' "$dir/shared/relay.err"
+ip link set t0 mtu 9000
+check "and an MTU of 9000" ping -c 5 -i 0.2 -W 2 -M do -s 8972 10.9.0.2
 tell_guest stop
 end_guest
 check "all by the engine" grep -E 'summary total .*engine_packets=5[0-9]{4} kernel=0 errors=0' "$dir/shared/relay.out"

@@ -18,7 +18,7 @@ on_rx ip link set lo up
 # "NAME DEVICE INTERFACE GROUPS": a configuration file of groupcastd.
 configure() {
   cat >"$dir/$1.yaml" <<END
-ports: [{name: port0, device: "$2", exception_interface: $3}]
+ports: [{name: port0, device: "$2", exception_interface: $3, max_mtu: 9000}]
 memory: {hugepages: off}
 groups: [$4]
 END
@@ -112,7 +112,18 @@ ip link set gc0 promisc on
 within 3 grep -q 'follows\|does not follow' "$dir/near.err"
 check "a smaller MTU" ping -c 2 -i 0.05 -W 2 -s 900 10.9.0.2
 ip link set gc0 promisc off
+ip link set gc0 mtu 9000
+on_rx ip link set gc1 mtu 9000
+check "a larger MTU, too" ping -c 20 -i 0.01 -W 2 -M do -s 8972 10.9.0.2
+on_rx "$sink" --recipients 10.200.1.1-10.200.1.200:5004 --idle 1 >"$dir/sink.log" 2>&1 &
+sink_pid=$!
+wait_for_line "$dir/sink.log" '^groupcast-sink: ready'
+check "relayed with it" on_rx "$send" --recipients 10.9.0.1:5004 --count 50 --payload 8000 --rate 100
+wait $sink_pid || fail "the receivers" "$dir/sink.log"
+grep -q 'received=10000 .*lost=0 corrupt=0 duplicate=0' "$dir/sink.log" &&
+  echo "ok: 200 receivers of long datagrams" || fail "200 receivers of long datagrams" "$dir/sink.log"
 ip link set gc0 mtu 1500
+on_rx ip link set gc1 mtu 1500
 ip link set gc0 down
 ip link set gc0 up
 ip route replace 10.200.0.0/16 via 10.9.0.2

@@ -54,12 +54,15 @@ TEST_F(ConfigTest, ExceptionInterfaces) {
   const auto config = Load(R"(
 ports:
   - {name: nic, device: 0000:03:00.0, exception_interface: eth0}
-  - {name: vlan, device: 0000:03:00.1, exception_interface: eth1, kernel_interface: eth1.100}
+  - {name: vlan, device: 0000:03:00.1, exception_interface: eth1, kernel_interface: eth1.100,
+     max_mtu: 9000}
 )");
   ASSERT_TRUE(config.ok()) << config.status();
   EXPECT_EQ(config->ports[0].interface, "eth0");
   EXPECT_EQ(config->ports[0].kernel_interface, "eth0");
   EXPECT_EQ(config->ports[0].exception_interface, "eth0");
+  EXPECT_FALSE(config->ports[0].max_mtu.has_value());
+  EXPECT_EQ(config->ports[1].max_mtu, 9000);
   EXPECT_EQ(config->ports[1].interface, "eth1");
   EXPECT_EQ(config->ports[1].kernel_interface, "eth1.100");
 }
@@ -92,6 +95,8 @@ TEST_F(ConfigTest, OneErrorEachInAPort) {
        "relay.yaml:1:67: interface: 'eth1' is not the interface 'eth0' of the device"},
       {"static and interface", "{name: a, device: \"net_af_packet0,iface=eth0\", " + fixed + "}",
        "static: the port has the kernel interface 'eth0'"},
+      {"max_mtu of another", "{name: a, device: net_null0, " + fixed + ", max_mtu: 9000}",
+       "max_mtu: is of ports with an exception interface"},
       {"descriptors", "{name: a, device: net_null0, " + fixed + ", tx_descriptors: 63}",
        "tx_descriptors: '63' is not an integer from 64 to 32768"},
       {"descriptors", "{name: a, device: net_null0, " + fixed + ", tx_descriptors: 100}",
