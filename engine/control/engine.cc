@@ -164,12 +164,12 @@ absl::Status RunningEngine::StartLcores() {
     options.readers = ingress_->readers().get();
     options.usable_changes = &resolver_->usable_changes();
     options.egress_policy = &resolver_->egress_policy();
-    // Of all ports: a group's datagrams stay with the lcore that received them.
-    if (i == kIngressLcore) {
-      if (absl::Status status = AddIngress(&options); !status.ok()) return status;
-    }
+    AddIngress(&options);
     lcore.loop = std::make_unique<PollLoop>(options, ports);
     lcores_.push_back(std::move(lcore));
+  }
+  for (const LaneOf& way : ingress_lanes_) {
+    way.lane->SetDoorbell(lcores_[way.to].loop->doorbell());
   }
   for (Lcore& lcore : lcores_) {
     auto thread = StartThread(absl::StrCat("gc-lcore-", lcore.cpu),
@@ -247,7 +247,10 @@ void RunningEngine::Stop(const std::function<bool()>& callers_gone) {
   if (resolver_ != nullptr) resolver_->WakeWaiters();
   if (ingress_ != nullptr) ingress_->Stop();
   const auto deadline = Clock::now() + kDrain;
-  while (Clock::now() < deadline && !(callers_gone() && posted_done() && drained())) nap();
+  // Twice: see PollLoop::Drained().
+  while (Clock::now() < deadline && !(callers_gone() && posted_done() && drained() && drained())) {
+    nap();
+  }
   mode_.store(RunMode::kAbandon, std::memory_order_release);
   while (!callers_gone()) nap();
   const auto abandoned = Clock::now() + kDrain;
@@ -259,6 +262,7 @@ void RunningEngine::Stop(const std::function<bool()>& callers_gone) {
   for (Lcore& lcore : lcores_) {
     if (lcore.thread.joinable()) lcore.thread.join();
   }
+  for (Lcore& lcore : lcores_) lcore.loop->DiscardHanded();
   for (size_t i = 0; i < kCounters; i++) totals_[i] = Read(static_cast<Counter>(i));
   resolver_.reset();  // it reports to the ports
   for (const auto& port : ports_) port->EndWatch();
