@@ -31,6 +31,7 @@ namespace {
 constexpr auto kDrain = std::chrono::seconds(1);
 constexpr size_t kLeastRequestArena = 1 << 20;  // bytes, per channel, port and lcore
 constexpr size_t kRequestBytes = 1024;          // of one recipient, with its private bytes
+constexpr uint32_t kLeastPackets = 512;  // a mempool is refused with less than its cache holds
 constexpr unsigned kRequestRing = 4096;
 constexpr size_t kLeastPayloadArena = 1 << 20;
 constexpr size_t kLeastPieceOfPayloads = 1 << 18;  // holds two of the longest
@@ -149,6 +150,8 @@ absl::Status RunningEngine::StartLcores() {
       }
       ports.push_back(options);
     }
+    // Also of one that no port has a queue for.
+    packets = std::max(packets, kLeastPackets);
     auto mempools = Mempools::Create(absl::StrCat("gc", instance_, "_", i), packets, frame);
     if (!mempools.ok()) return mempools.status();
     lcore.mempools = *std::move(mempools);
