@@ -94,15 +94,21 @@ std::vector<Group::State::Answer> Group::State::Ask(const EngineUse& use,
       continue;
     }
     WriteLine(socket_, to, route, &answer.line);
-    // What is received stays with the lcore that received it.
-    const size_t lcore = has_ingress_.load(std::memory_order_relaxed)
-                             ? RunningEngine::kIngressLcore
-                             : use.engine()->LcoreOf(route.port, to.address, to.udp_port);
-    answer.bin = {route.port, static_cast<uint16_t>(lcore)};
+    answer.bin = {route.port, LcoreOf(use, route, to)};
     if (route.expires_ns != 0) expiries_[to.address] = route.expires_ns;
   }
   resolver.ReleaseNextHops(refused);
   return answers;
+}
+
+// What is relayed leaves by the lcore that owns it.
+uint16_t Group::State::LcoreOf(const EngineUse& use, const Route& route,
+                               const Destination& to) const {
+  const bool relayed =
+      has_ingress_.load(std::memory_order_relaxed) && ingress_engine_ == use.engine()->instance();
+  return relayed
+             ? ingress_lcore_
+             : static_cast<uint16_t>(use.engine()->LcoreOf(route.port, to.address, to.udp_port));
 }
 
 void Group::State::Place(std::span<const Recipient> members) {
@@ -242,11 +248,24 @@ void Group::State::GiveBack(const EngineUse& use) {
   use.engine()->resolver().ReleaseNextHops(next_hops);
 }
 
+bool Group::State::ReadyFor(uint32_t instance, uint16_t lcore) {
+  const std::unique_lock lock(writer_mutex_, std::try_to_lock);
+  if (!lock) return false;
+  ingress_engine_ = instance;
+  ingress_lcore_ = lcore;
+  const LineSnapshot* snapshot = members_.Acquire();
+  const bool made = snapshot->engine == instance;
+  const bool ready = made && std::ranges::all_of(snapshot->chunks, [&](const LineChunk* chunk) {
+                       return chunk->bin.port == Bin::kKernel || chunk->bin.lcore == lcore;
+                     });
+  GroupMembers::Release(snapshot);
+  if (made && !ready && !walking_) NextStamp();
+  return ready;
+}
+
 bool Group::State::SetFlow(std::shared_ptr<IngressFlow> flow, std::shared_ptr<LcoreGrace> readers) {
   const std::unique_lock lock(writer_mutex_, std::try_to_lock);
   if (!lock) return false;
-  // Of another lcore, perhaps.
-  if (flow != nullptr) NextStamp();
   members_.SetFlow(std::move(flow), std::move(readers));
   return true;
 }

@@ -58,13 +58,9 @@ class Group::State {
   // What an Ingress receives goes to the members by this flow of the attached engine; null: none.
   // False: a change is under way; try again.
   bool SetFlow(std::shared_ptr<IngressFlow> flow, std::shared_ptr<LcoreGrace> readers);
-  // Whether the members' lines are made for this engine.
-  bool ReadyFor(uint32_t instance) const {
-    const LineSnapshot* snapshot = members_.Acquire();
-    const bool ready = snapshot->engine == instance;
-    GroupMembers::Release(snapshot);
-    return ready;
-  }
+  // Whether the members' lines are made for this engine, all for this lcore of it, as they are from
+  // now on, while the group has an ingress.
+  bool ReadyFor(uint32_t instance, uint16_t lcore);
   // One Ingress at a time: whether there was none.
   bool TakeIngress() { return !has_ingress_.exchange(true, std::memory_order_acq_rel); }
   void GiveIngress() { has_ingress_.store(false, std::memory_order_release); }
@@ -81,6 +77,7 @@ class Group::State {
 
   // group_lines.cc; the writer's mutex is held.
   bool ReadSocketAgain();
+  uint16_t LcoreOf(const EngineUse& use, const Route& route, const Destination& to) const;
   void SyncEngine(const EngineUse& use);
   void Place(std::span<const Recipient> members);
   struct Answer {
@@ -119,6 +116,9 @@ class Group::State {
   UdpSocket socket_;
 
   std::atomic<bool> has_ingress_{false};
+  // Under the writer's mutex: the engine and its lcore that own the ingress's flow; none: 0.
+  uint32_t ingress_engine_ = 0;
+  uint16_t ingress_lcore_ = 0;
   std::atomic<bool> used_{false};
   std::atomic<uint64_t> rotation_{0};
 };

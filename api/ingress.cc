@@ -75,7 +75,7 @@ void AddFlow(const IngressFlow& flow, IngressStatistics* sum, uint64_t* kernel_d
   sum->filtered += read(FlowCounter::kFiltered);
   sum->not_rtp += read(FlowCounter::kNotRtp);
   sum->expired += read(FlowCounter::kExpired);
-  sum->queue_full += read(FlowCounter::kQueueFull);
+  sum->queue_full += read(FlowCounter::kQueueFull) + read(FlowCounter::kLaneFull);
   sum->unsent += read(FlowCounter::kDiscarded);
   sum->late += read(FlowCounter::kLate);
   sum->rtp_restarts += read(FlowCounter::kRestarts);
@@ -277,13 +277,14 @@ void Ingress::State::Follow(const EngineUse& use) {
     engine_ = 0;
     return;
   }
+  if (next_engine_ != instance) next_flow_ = engine->ingress().Open(FlowOptions());
+  next_engine_ = instance;
   // Until then the lcore would leave everything to Forward(), which has it from the sockets as
   // well.
-  if (!group_->ReadyFor(instance)) return;
-  auto flow = engine->ingress().Open(FlowOptions());
-  if (!group_->SetFlow(flow, engine->ingress().readers())) return;
+  if (!group_->ReadyFor(instance, next_flow_->lcore())) return;
+  if (!group_->SetFlow(next_flow_, engine->ingress().readers())) return;
   LeaveFlow();
-  flow_ = std::move(flow);
+  flow_ = std::exchange(next_flow_, nullptr);
   engine_ = instance;
   told_ = false;
   take_over_ns_ = MonotonicNs() + kForwardedNs;

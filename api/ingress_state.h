@@ -82,8 +82,10 @@ class Ingress::State {
   mutable std::mutex mutex_;  // guards these
   std::vector<Socket> sockets_;
   std::shared_ptr<IngressFlow> flow_;
-  uint32_t engine_ = 0;       // RunningEngine::instance() that it is of; 0: none
-  int64_t take_over_ns_ = 0;  // when its sockets are, whatever waits there
+  uint32_t engine_ = 0;                     // RunningEngine::instance() that it is of; 0: none
+  std::shared_ptr<IngressFlow> next_flow_;  // of the engine that is to be followed
+  uint32_t next_engine_ = 0;                // which that is
+  int64_t take_over_ns_ = 0;                // when its sockets are, whatever waits there
   bool released_ = false;
   bool stopped_ = false;
   uint64_t kernel_dropped_before_ = 0;  // of flows that are no more

@@ -31,6 +31,7 @@ namespace {
 constexpr auto kDrain = std::chrono::seconds(1);
 constexpr size_t kLeastRequestArena = 1 << 20;  // bytes, per channel, port and lcore
 constexpr size_t kRequestBytes = 1024;          // of one recipient, with its private bytes
+constexpr uint32_t kLeastPackets = 512;  // a mempool is refused with less than its cache holds
 constexpr unsigned kRequestRing = 4096;
 constexpr size_t kLeastPayloadArena = 1 << 20;
 constexpr size_t kLeastPieceOfPayloads = 1 << 18;  // holds two of the longest
@@ -149,6 +150,8 @@ absl::Status RunningEngine::StartLcores() {
       }
       ports.push_back(options);
     }
+    // Also of one that no port has a queue for.
+    packets = std::max(packets, kLeastPackets);
     auto mempools = Mempools::Create(absl::StrCat("gc", instance_, "_", i), packets, frame);
     if (!mempools.ok()) return mempools.status();
     lcore.mempools = *std::move(mempools);
@@ -164,12 +167,12 @@ absl::Status RunningEngine::StartLcores() {
     options.readers = ingress_->readers().get();
     options.usable_changes = &resolver_->usable_changes();
     options.egress_policy = &resolver_->egress_policy();
-    // Of all ports: a group's datagrams stay with the lcore that received them.
-    if (i == kIngressLcore) {
-      if (absl::Status status = AddIngress(&options); !status.ok()) return status;
-    }
+    AddIngress(&options);
     lcore.loop = std::make_unique<PollLoop>(options, ports);
     lcores_.push_back(std::move(lcore));
+  }
+  for (const LaneOf& way : ingress_lanes_) {
+    way.lane->SetDoorbell(lcores_[way.to].loop->doorbell());
   }
   for (Lcore& lcore : lcores_) {
     auto thread = StartThread(absl::StrCat("gc-lcore-", lcore.cpu),
@@ -250,7 +253,10 @@ void RunningEngine::Stop(const std::function<bool()>& callers_gone) {
   if (resolver_ != nullptr) resolver_->WakeWaiters();
   if (ingress_ != nullptr) ingress_->Stop();
   const auto deadline = Clock::now() + kDrain;
-  while (Clock::now() < deadline && !(callers_gone() && posted_done() && drained())) nap();
+  // Twice: see PollLoop::Drained().
+  while (Clock::now() < deadline && !(callers_gone() && posted_done() && drained() && drained())) {
+    nap();
+  }
   mode_.store(RunMode::kAbandon, std::memory_order_release);
   while (!callers_gone()) nap();
   const auto abandoned = Clock::now() + kDrain;
@@ -262,6 +268,7 @@ void RunningEngine::Stop(const std::function<bool()>& callers_gone) {
   for (Lcore& lcore : lcores_) {
     if (lcore.thread.joinable()) lcore.thread.join();
   }
+  for (Lcore& lcore : lcores_) lcore.loop->DiscardHanded();
   for (size_t i = 0; i < kCounters; i++) totals_[i] = Read(static_cast<Counter>(i));
   resolver_.reset();  // it reports to the ports
   for (const auto& port : ports_) port->EndWatch();

@@ -51,8 +51,6 @@ class RunningEngine {
   uint64_t netns_cookie() const { return netns_cookie_; }
   // Whether a socket bound to this interface can be served: 0 (unbound), or a port's own.
   bool MayBindTo(uint32_t interface) const;
-  // The lcore that receives what is relayed, and sends it.
-  static constexpr size_t kIngressLcore = 0;
   // Which lcore sends to this recipient: always the same, so that order holds.
   size_t LcoreOf(uint16_t port, const IpAddress& address, rte_be16_t udp_port) const;
   bool LinkUp(uint16_t port) const {
@@ -85,7 +83,9 @@ class RunningEngine {
   absl::Status StartPorts();
   absl::Status StartResolver();
   absl::Status StartIngress();
-  absl::Status AddIngress(PollLoop::Options* options);
+  absl::Status MakeExceptionRings();
+  void MakeIngressLanes();
+  void AddIngress(PollLoop::Options* options);
   // Of ports: exception paths, and cards that may be taken out.
   absl::Status StartAttending();
   // Returns once no lcore is inside of what it began before.
@@ -109,7 +109,13 @@ class RunningEngine {
   std::unique_ptr<DeviceMemory> device_memory_;
   std::unique_ptr<Resolver> resolver_;
   std::unique_ptr<IngressClaims> ingress_;
+  size_t ingress_lcores_ = 0;               // the first so many own groups that are relayed
   std::vector<CacheLines> ingress_memory_;  // of relayed datagrams' requests
+  struct LaneOf {
+    size_t from, to;  // lcores
+    std::unique_ptr<IngressLane> lane;
+  };
+  std::vector<LaneOf> ingress_lanes_;
   std::vector<Lcore> lcores_;
   std::atomic<bool> stopping_{false};
   std::atomic<RunMode> mode_{RunMode::kRun};

@@ -53,12 +53,23 @@ IngressClaims::~IngressClaims() { Stop(); }
 std::shared_ptr<IngressFlow> IngressClaims::Open(const IngressFlow::Options& options) {
   IngressFlow::Options own = options;
   own.pace.burst_bytes = std::max(own.pace.burst_bytes, options_.longest_frame);
-  {
-    // What takes time, before the first claim is made. That says what is wrong.
-    const std::lock_guard lock(mutex_);
-    if (!stopped_) LoadPrograms().IgnoreError();
-  }
-  return std::make_shared<IngressFlow>(own, options_.engine_ports, options_.tsc_hz);
+  const std::lock_guard lock(mutex_);
+  // What takes time, before the first claim is made. That says what is wrong.
+  if (!stopped_) LoadPrograms().IgnoreError();
+  own.lcore = LcoreWithFewest();
+  auto flow = std::make_shared<IngressFlow>(own, options_.engine_ports, options_.tsc_hz);
+  flows_.push_back(flow);
+  return flow;
+}
+
+uint16_t IngressClaims::LcoreWithFewest() {
+  std::vector<size_t> flows(options_.lcores);
+  std::erase_if(flows_, [&flows](const auto& open) {
+    const auto flow = open.lock();
+    if (flow != nullptr) flows[flow->lcore()]++;
+    return flow == nullptr;
+  });
+  return static_cast<uint16_t>(std::ranges::min_element(flows) - flows.begin());
 }
 
 // Of this host and of the static ports.
@@ -132,8 +143,8 @@ absl::StatusOr<std::unique_ptr<IngressClaims::Made>> IngressClaims::MakeTable() 
       // The first one to claim an address has it.
       made->claims.try_emplace(
           {address, wanted.udp_port},
-          IngressClaim{claimed.flow.get(), wanted.interface, address.IsMulticast(),
-                       wanted.from.empty() ? nullptr : &wanted.from});
+          IngressClaim{claimed.flow.get(), claimed.flow->lcore(), wanted.interface,
+                       address.IsMulticast(), wanted.from.empty() ? nullptr : &wanted.from});
     }
   }
   made->table.claims = CreateHash(static_cast<uint32_t>(made->claims.size()));
@@ -195,7 +206,7 @@ absl::Status IngressClaims::AddKey(const IngressClaim::Key& key) {
   return absl::OkStatus();
 }
 
-// Until the lcore has taken what its ports had received.
+// Until the lcores have taken what their ports' queues had received.
 void IngressClaims::AwaitLastFrames() const {
   const auto until = std::chrono::steady_clock::now() + kLastFramesMost;
   for (int turn = 0; turn < kTurnsForLastFrames; turn++) {
@@ -249,6 +260,7 @@ absl::Status IngressClaims::Claim(const std::shared_ptr<IngressFlow>& flow, cons
 void IngressClaims::Close(const std::shared_ptr<IngressFlow>& flow) {
   const std::lock_guard lock(mutex_);
   if (stopped_) return;
+  std::erase_if(flows_, [&](const auto& open) { return open.lock() == flow; });
   std::list<Claimed> gone;
   for (auto claimed = claims_.begin(); claimed != claims_.end();) {
     const auto next = std::next(claimed);
@@ -349,7 +361,8 @@ void IngressClaims::Reap() {
   std::erase_if(closing_, [&](Closing& closing) {
     if (!options_.readers->Passed(closing.token)) return false;
     if (closing.unused) return true;
-    // What came before is sent; then the lcore's last look at it has to pass.
+    // No lcore takes or hands over anything for it any more. What came before, and may be on its
+    // way from one to another, is sent; then the last look that its owner has at it has to pass.
     closing.unused = !closing.flow->in_use();
     if (closing.unused) closing.token = options_.readers->Replaced();
     return false;

@@ -38,6 +38,7 @@ class IngressClaims {
   struct Options {
     std::vector<Port> ports;
     size_t engine_ports = 0;
+    size_t lcores = 1;           // that may own flows
     uint32_t longest_frame = 0;  // of those, bytes
     uint64_t tsc_hz = 0;
     std::shared_ptr<LcoreGrace> readers;
@@ -60,7 +61,7 @@ class IngressClaims {
   const std::atomic<const IngressTable*>& table() const { return table_; }
   const std::shared_ptr<LcoreGrace>& readers() const { return options_.readers; }
 
-  // A flow for datagrams to one group.
+  // A flow for datagrams to one group, owned by an lcore that has the fewest of them.
   std::shared_ptr<IngressFlow> Open(const IngressFlow::Options& options);
   // From now on the lcores take for the flow what would come to the socket, which gets the rest:
   // what the engine can't take, and what comes by other interfaces than its ports'. On error
@@ -106,6 +107,7 @@ class IngressClaims {
   static std::vector<IpAddress> AddressesOf(const Wanted& wanted,
                                             const std::vector<IpAddress>& every);
   bool UsesPrograms() const;
+  uint16_t LcoreWithFewest();
   absl::Status LoadPrograms();
   rte_hash* CreateHash(uint32_t claims);
   absl::StatusOr<std::unique_ptr<Made>> MakeTable();
@@ -121,6 +123,7 @@ class IngressClaims {
 
   const Options options_;
   mutable std::mutex mutex_;
+  std::vector<std::weak_ptr<const IngressFlow>> flows_;  // open
   std::unique_ptr<IngressPrograms> programs_;
   std::list<Claimed> claims_;
   absl::flat_hash_set<IngressClaim::Key> keys_;  // that the kernel's programs know

@@ -18,13 +18,18 @@ constexpr uint32_t kCache = 256;
 
 }  // namespace
 
-absl::StatusOr<rte_mempool*> CreatePool(const std::string& name, uint32_t mbufs, uint32_t room) {
+absl::StatusOr<rte_mempool*> CreatePool(const std::string& name, uint32_t mbufs, uint32_t room,
+                                        const char* kind) {
   if (room > UINT16_MAX) {
     return absl::InvalidArgumentError(
         absl::StrCat("mempool ", name, ": ", room, " bytes do not fit in an mbuf; lower the MTU"));
   }
-  rte_mempool* pool = rte_pktmbuf_pool_create(name.c_str(), mbufs, kCache, 0,
-                                              static_cast<uint16_t>(room), SOCKET_ID_ANY);
+  const auto create = [&](const char* of) {
+    return rte_pktmbuf_pool_create_by_ops(name.c_str(), mbufs, kCache, 0,
+                                          static_cast<uint16_t>(room), SOCKET_ID_ANY, of);
+  };
+  rte_mempool* pool = create(kind);
+  if (pool == nullptr && kind != nullptr) pool = create(nullptr);
   if (pool == nullptr) {
     return DpdkError(
         rte_errno, absl::StrCat("no memory for mempool ", name, " of ", mbufs, " mbufs with ", room,

@@ -13,7 +13,9 @@
 namespace groupcast {
 
 // A pool of mbufs with `room` bytes each, headroom included. `name`: unique among all that live.
-absl::StatusOr<rte_mempool*> CreatePool(const std::string& name, uint32_t mbufs, uint32_t room);
+// `kind`: rte_mempool_ops; null, or not there: DPDK's own choice, a ring.
+absl::StatusOr<rte_mempool*> CreatePool(const std::string& name, uint32_t mbufs, uint32_t room,
+                                        const char* kind = nullptr);
 // Frees it if every mbuf is back; false: it stays, with a warning (whoever has them holds pointers
 // into it).
 bool FreePool(rte_mempool* pool);

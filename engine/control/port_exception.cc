@@ -50,8 +50,9 @@ absl::Status PortSetup::SetUpException() {
     }
   }
   if (exception_pool_ == nullptr) {
-    auto pool = ReceivePool::Create(absl::StrCat("gc_x_", port_id_),
-                                    tx_descriptors_ + kFramesUnderWay, mtu_ + kFrameRoom);
+    auto pool =
+        ReceivePool::Create(absl::StrCat("gc_x_", port_id_), tx_descriptors_ + kFramesUnderWay,
+                            mtu_ + kFrameRoom, ReceivePool::Users::kOneLcore);
     if (!pool.ok()) return pool.status();
     exception_pool_ = *std::move(pool);
   }

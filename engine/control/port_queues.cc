@@ -23,9 +23,29 @@ constexpr uint32_t kDatagramsUnderWay = 2048;
 
 }  // namespace
 
+// Datagrams of one sender to one address by one queue, of different ones by different ones, where
+// the device can. What is no UDP comes by the first one, whose lcore has the exception path.
+void PortSetup::SpreadReceived(const rte_eth_dev_info& info, rte_eth_conf* conf) const {
+  constexpr uint64_t kUdp = RTE_ETH_RSS_NONFRAG_IPV4_UDP | RTE_ETH_RSS_NONFRAG_IPV6_UDP;
+  constexpr uint64_t kByAddresses = RTE_ETH_RSS_IPV4 | RTE_ETH_RSS_NONFRAG_IPV4_OTHER |
+                                    RTE_ETH_RSS_IPV6 | RTE_ETH_RSS_NONFRAG_IPV6_OTHER;
+  uint64_t flows = info.flow_type_rss_offloads & kUdp;
+  if (flows == 0) flows = info.flow_type_rss_offloads & kByAddresses;
+  if (rx_queues_ < 2 || flows == 0) return;
+  conf->rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+  conf->rx_adv_conf.rss_conf.rss_hf = flows;
+}
+
 // A card that came back has rings of the length that others know.
-absl::Status PortSetup::SetUpQueues(const rte_eth_dev_info& info, const rte_eth_conf& conf) {
+absl::Status PortSetup::SetUpQueues(const rte_eth_dev_info& info, rte_eth_conf conf) {
+  SpreadReceived(info, &conf);
   int rc = rte_eth_dev_configure(port_id_, rx_queues_, queues_, &conf);
+  if (rc < 0 && conf.rxmode.mq_mode != RTE_ETH_MQ_RX_NONE) {
+    // Some do not while they have virtual functions (igb_ethdev.c, v22.11.11, 1094).
+    conf.rxmode.mq_mode = RTE_ETH_MQ_RX_NONE;
+    conf.rx_adv_conf = {};
+    rc = rte_eth_dev_configure(port_id_, rx_queues_, queues_, &conf);
+  }
   if (rc < 0) return Failed(rc, absl::StrCat("can't be configured with ", queues_, " TX queues"));
   uint16_t tx_descriptors = tx_descriptors_;
   uint16_t rx_descriptors = xdp_ ? tx_descriptors_ : profile_.rx_descriptors;
@@ -107,8 +127,9 @@ absl::StatusOr<rte_mempool*> PortSetup::PoolFor(uint16_t queue, uint16_t descrip
         profile_.ingress || exception_ != nullptr ? tx_descriptors_ + kDatagramsUnderWay : 64;
     const uint32_t frame = std::max<uint32_t>(
         {mtu_ + kEthernetHeader + kVlanTag, ring_frame_, RTE_MBUF_DEFAULT_DATAROOM});
-    auto pool = ReceivePool::Create(absl::StrCat("gc_rx_", port_id_),
-                                    uint32_t{rx_queues_} * (descriptors + under_way), frame);
+    auto pool = ReceivePool::Create(
+        absl::StrCat("gc_rx_", port_id_), uint32_t{rx_queues_} * (descriptors + under_way), frame,
+        queues_ > 1 ? ReceivePool::Users::kLcores : ReceivePool::Users::kOneLcore);
     if (!pool.ok()) return pool.status();
     receive_pools_.push_back(*std::move(pool));
   }

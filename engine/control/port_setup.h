@@ -96,7 +96,8 @@ class PortSetup {
   absl::Status Probe(uint16_t queues);
   absl::Status Configure(uint16_t queues);
   absl::StatusOr<rte_mempool*> PoolFor(uint16_t queue, uint16_t descriptors);
-  absl::Status SetUpQueues(const rte_eth_dev_info& info, const rte_eth_conf& conf);
+  absl::Status SetUpQueues(const rte_eth_dev_info& info, rte_eth_conf conf);
+  void SpreadReceived(const rte_eth_dev_info& info, rte_eth_conf* conf) const;
   absl::Status SetUpTransmit(const rte_eth_txconf& of_driver);
   absl::Status SetUpReceive(uint16_t descriptors);
   void TellNoReading(const std::string& why);

@@ -15,8 +15,12 @@ namespace groupcast {
 // ports.
 class ReceivePool {
  public:
+  // Who receives into it and gives back what was received.
+  enum class Users { kOneLcore, kLcores };
+
   static absl::StatusOr<std::shared_ptr<ReceivePool>> Create(const std::string& name,
-                                                             uint32_t mbufs, uint32_t frame_bytes);
+                                                             uint32_t mbufs, uint32_t frame_bytes,
+                                                             Users users);
   // Takes one that was made otherwise. `driver_keeps`: some of its mbufs never come back.
   ReceivePool(rte_mempool* pool, bool driver_keeps) : pool_(pool), driver_keeps_(driver_keeps) {}
   ~ReceivePool();

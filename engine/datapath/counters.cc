@@ -44,6 +44,9 @@ const std::array<CounterInfo, kCounters> kCounterTable = {{
     {"ingress_foreign", "frames", "of those, no datagrams for a claimed address"},
     {"ingress_malformed", "frames", "of those, cut, fragments, or with lengths that contradict"},
     {"ingress_bad_checksum", "frames", "of those, with a wrong UDP checksum"},
+    {"ingress_handed_over", "frames",
+     "frames that one lcore received and handed to another: the owner of their group, or of the "
+     "exception path"},
     {"exception_received", "frames", "frames of a port handed to its exception interface"},
     {"exception_sent", "frames", "frames of an exception interface that its port's TX burst took"},
     {"exception_dropped", "frames", "of both, for want of room, of a link, or of the interface"},

@@ -49,6 +49,7 @@ enum class Counter : uint8_t {
   kIngressForeign,
   kIngressMalformed,
   kIngressBadChecksum,
+  kIngressHanded,
   kExceptionReceived,
   kExceptionSent,
   kExceptionDropped,

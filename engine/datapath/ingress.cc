@@ -10,8 +10,12 @@
 namespace groupcast {
 
 IngressLoop::IngressLoop(IngressLcore lcore, std::vector<IngressPort> ports,
-                         std::vector<ExceptionLane> exceptions)
-    : lcore_(std::move(lcore)), ports_(std::move(ports)), exceptions_(std::move(exceptions)) {
+                         std::vector<ExceptionLane> exceptions, IngressLanes lanes)
+    : lcore_(std::move(lcore)),
+      ports_(std::move(ports)),
+      exceptions_(std::move(exceptions)),
+      lanes_(std::move(lanes)) {
+  for (const IngressPort& port : ports_) has_exceptions_ |= port.exception >= 0;
   for (const IngressPort& port : ports_) {
     if (port.socket < 0 || sockets_.count == Doorbell::Sockets::kMost) {
       waits_ = false;
@@ -28,7 +32,66 @@ bool IngressLoop::Receive(const IngressTable* table) {
     const IngressTable* claimed = port.relays ? table : nullptr;
     if (claimed != nullptr || port.exception >= 0) came |= ReceiveFrom(port, claimed);
   }
+  if (came) {
+    for (IngressLane* lane : lanes_.to) {
+      if (lane != nullptr) lane->Ring();
+    }
+  }
   return came;
+}
+
+bool IngressLoop::Handed() const {
+  for (const IngressLane* lane : lanes_.from) {
+    if (lane != nullptr && lane->Pending()) return true;
+  }
+  return false;
+}
+
+bool IngressLoop::AllTaken() const {
+  for (const IngressLane* lane : lanes_.to) {
+    if (lane != nullptr && !lane->Taken()) return false;
+  }
+  return true;
+}
+
+// A bounded stay, as with what is received.
+void IngressLoop::TakeHanded() {
+  for (IngressLane* lane : lanes_.from) {
+    if (lane == nullptr) continue;
+    rte_mbuf* mbufs[kBurst];
+    HandedFrame frames[kBurst];
+    const uint32_t n = lane->Take(mbufs, frames, kBurst);
+    for (uint32_t i = 0; i < n; i++) {
+      const HandedFrame& frame = frames[i];
+      if (frame.flow == nullptr) {
+        exceptions_[frame.exception].ToKernel(mbufs[i]);
+        continue;
+      }
+      Queue(frame.flow, {mbufs[i], frame.came_tsc, frame.payload_sum, frame.hop_limit},
+            frame.scarce);
+      frame.flow->EndHanded();
+    }
+  }
+}
+
+void IngressLoop::DiscardHanded() {
+  for (IngressLane* lane : lanes_.from) {
+    rte_mbuf* mbuf;
+    HandedFrame frame;
+    while (lane != nullptr && lane->Take(&mbuf, &frame, 1) == 1) {
+      FreeReceived(mbuf);
+      if (frame.flow == nullptr) continue;
+      frame.flow->counters().Add(FlowCounter::kDiscarded);
+      frame.flow->EndHanded();
+    }
+  }
+}
+
+// False: no room, the mbuf is still the caller's.
+bool IngressLoop::Hand(uint16_t lcore, rte_mbuf* mbuf, const HandedFrame& frame) {
+  if (!lanes_.to[lcore]->Put(mbuf, frame)) return false;
+  lcore_.counters->Add(Counter::kIngressHanded);
+  return true;
 }
 
 bool IngressLoop::ServeExceptions() {
@@ -46,8 +109,10 @@ bool IngressLoop::ReceiveFrom(const IngressPort& port, const IngressTable* table
   rte_mbuf* mbufs[kBurst];
   const uint16_t n = rte_eth_rx_burst(port.port_id, port.queue, mbufs, kBurst);
   if (n == 0) return false;
+  TakeOver(port.pool);
+  for (uint16_t i = 0; i < n; i++) TakeOver(mbufs[i]);
   if (table == nullptr) {
-    for (uint16_t i = 0; i < n; i++) exceptions_[port.exception].ToKernel(mbufs[i]);
+    for (uint16_t i = 0; i < n; i++) ToException(port, mbufs[i]);
     return true;
   }
   const uint64_t now_tsc = rte_rdtsc();
@@ -64,9 +129,19 @@ bool IngressLoop::ReceiveFrom(const IngressPort& port, const IngressTable* table
 void IngressLoop::Leave(const IngressPort& port, Counter why, rte_mbuf* mbuf) {
   lcore_.counters->Add(why);
   if (port.exception >= 0) {
-    exceptions_[port.exception].ToKernel(mbuf);
+    ToException(port, mbuf);
   } else {
-    rte_pktmbuf_free(mbuf);
+    FreeReceived(mbuf);
+  }
+}
+
+void IngressLoop::ToException(const IngressPort& port, rte_mbuf* mbuf) {
+  if (lcore_.lcore == kExceptionLcore) {
+    exceptions_[port.exception].ToKernel(mbuf);
+  } else if (!Hand(kExceptionLcore, mbuf,
+                   {nullptr, 0, 0, 0, false, static_cast<uint16_t>(port.exception)})) {
+    lcore_.counters->Add(Counter::kExceptionDropped);
+    FreeReceived(mbuf);
   }
 }
 
@@ -90,28 +165,39 @@ void IngressLoop::Take(const IngressPort& port, const IngressTable& table, bool 
   }
   IngressFlow* flow = claim.flow;
   if (kind == FrameKind::kBadChecksum || checksum == RTE_MBUF_F_RX_L4_CKSUM_BAD) {
-    flow->counters().Add(FlowCounter::kBadChecksum);
+    flow->counters().AddShared(FlowCounter::kBadChecksum);
     lcore_.counters->Add(Counter::kIngressBadChecksum);
-    return rte_pktmbuf_free(mbuf);
+    return FreeReceived(mbuf);
   }
   if (claim.from != nullptr &&
       std::find(claim.from->begin(), claim.from->end(), frame.source) == claim.from->end()) {
-    flow->counters().Add(FlowCounter::kFiltered);
-    return rte_pktmbuf_free(mbuf);
+    flow->counters().AddShared(FlowCounter::kFiltered);
+    return FreeReceived(mbuf);
   }
   // As a router would: what goes round in a circle of relays ends.
   if (!claim.multicast && frame.hop_limit <= 1) {
-    flow->counters().Add(FlowCounter::kExpired);
-    return rte_pktmbuf_free(mbuf);
+    flow->counters().AddShared(FlowCounter::kExpired);
+    return FreeReceived(mbuf);
   }
   mbuf->data_off += frame.payload_offset;
   mbuf->data_len = frame.payload_len;
   mbuf->pkt_len = frame.payload_len;
   // How it is freed stays with it.
   mbuf->ol_flags &= RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL;
-  flow->Add({mbuf, now_tsc, frame.payload_sum,
-             claim.multicast ? uint8_t{0} : static_cast<uint8_t>(frame.hop_limit - 1)},
-            scarce);
+  const uint8_t hop_limit =
+      claim.multicast ? uint8_t{0} : static_cast<uint8_t>(frame.hop_limit - 1);
+  if (claim.lcore == lcore_.lcore) {
+    return Queue(flow, {mbuf, now_tsc, frame.payload_sum, hop_limit}, scarce);
+  }
+  flow->AddHanded();
+  if (Hand(claim.lcore, mbuf, {flow, now_tsc, frame.payload_sum, hop_limit, scarce, 0})) return;
+  flow->counters().AddShared(FlowCounter::kLaneFull);
+  FreeReceived(mbuf);
+  flow->EndHanded();
+}
+
+void IngressLoop::Queue(IngressFlow* flow, const IngressDatagram& datagram, bool scarce) {
+  flow->Add(datagram, scarce);
   if (flow->has_turn || flow->waiting() == 0) return;
   flow->has_turn = true;
   flow->next_turn = nullptr;

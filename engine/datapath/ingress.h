@@ -11,6 +11,7 @@
 #include "engine/datapath/idle.h"
 #include "engine/datapath/ingress_flow.h"
 #include "engine/datapath/ingress_frame.h"
+#include "engine/datapath/ingress_lane.h"
 
 namespace groupcast {
 
@@ -30,6 +31,7 @@ struct IngressClaim {
   static_assert(sizeof(Key) == sizeof(IpAddress) + 4);
 
   IngressFlow* flow = nullptr;
+  uint16_t lcore = 0;      // that owns it
   uint32_t interface = 0;  // the only one, by ifindex; 0: every port
   bool multicast = false;  // its datagrams' hop limit says nothing of how far they came
   const std::vector<IpAddress>* from = nullptr;  // the only sources; null: any
@@ -52,29 +54,48 @@ struct IngressPort {
   uint16_t queue;
   uint32_t interface;  // ifindex; 0: none
   const PortState* state;
-  int socket;               // that the driver receives by; -1: it can't be waited for
-  const rte_mempool* pool;  // that it receives into
-  bool relays;              // what is claimed; others only have an exception path
-  // Which exception path takes what nobody claims; -1: the kernel has it anyway, or nobody wants
-  // it.
+  int socket;         // that the driver receives by; -1: it can't be waited for
+  rte_mempool* pool;  // that it receives into
+  bool relays;        // what is claimed; others only have an exception path
+  // Which of kExceptionLcore's exception paths takes what nobody claims; -1: the kernel has it
+  // anyway, or nobody wants it.
   int exception;
 };
 
+// The ways between this lcore and the others, by the other one's index; null where there is none,
+// as at its own. Not owned.
+struct IngressLanes {
+  std::vector<IngressLane*> to;
+  std::vector<IngressLane*> from;
+};
+
 // ROOM 1 of relayed datagrams: takes frames from the ports' RX, finds the flow of each and gives
-// flows their turns. One lcore's.
+// flows their turns. What it receives for another lcore's flows it hands to that one. One lcore's.
 class IngressLoop {
  public:
+  // The exception paths are all this one's.
+  static constexpr uint16_t kExceptionLcore = 0;
+
   IngressLoop(IngressLcore lcore, std::vector<IngressPort> ports,
-              std::vector<ExceptionLane> exceptions);
+              std::vector<ExceptionLane> exceptions, IngressLanes lanes);
 
   // Those of all ports; null where one of them has none.
   const Doorbell::Sockets* sockets() const { return waits_ ? &sockets_ : nullptr; }
   // Whether some port is to be received from. `table`: of what is claimed; null: nothing is.
   bool Receives(const IngressTable* table) const {
-    return !ports_.empty() && (table != nullptr || !exceptions_.empty());
+    return !ports_.empty() && (table != nullptr || has_exceptions_);
   }
   // A burst of each port; whether anything came.
   bool Receive(const IngressTable* table);
+  // Whether other lcores have handed over something that was not taken yet.
+  bool Handed() const;
+  void TakeHanded();
+  // Whether the others have taken all that this one handed to them. Those that were seen to be idle
+  // before may be at work on it.
+  bool AllTaken() const;
+  // Gives up what was handed over and not taken. When all lcores have come to their end; any
+  // thread.
+  void DiscardHanded();
   // What exception interfaces have for the wire; whether anything moved.
   bool ServeExceptions();
   // A turn for each flow that has something to send; whether anything moved.
@@ -95,10 +116,15 @@ class IngressLoop {
   void Take(const IngressPort& port, const IngressTable& table, bool scarce, rte_mbuf* mbuf,
             uint64_t now_tsc);
   void Leave(const IngressPort& port, Counter why, rte_mbuf* mbuf);
+  void ToException(const IngressPort& port, rte_mbuf* mbuf);
+  bool Hand(uint16_t lcore, rte_mbuf* mbuf, const HandedFrame& frame);
+  void Queue(IngressFlow* flow, const IngressDatagram& datagram, bool scarce);
 
   IngressLcore lcore_;
   std::vector<IngressPort> ports_;
   std::vector<ExceptionLane> exceptions_;
+  const IngressLanes lanes_;
+  bool has_exceptions_ = false;  // some port has one
   Doorbell::Sockets sockets_;
   bool waits_ = true;
   IngressFlow* first_ = nullptr;

@@ -30,7 +30,7 @@ void IngressFlow::Add(const IngressDatagram& datagram, bool scarce) {
   const uint32_t queued = waiting - (snapshot_ != nullptr ? 1 : 0);
   if (queued == kMostWaiting || (scarce && Load() >= kLeastLoad)) {
     counters_.Add(FlowCounter::kQueueFull);
-    rte_pktmbuf_free(datagram.mbuf);
+    FreeReceived(datagram.mbuf);
     return;
   }
   counters_.Add(FlowCounter::kDatagrams);
@@ -46,7 +46,9 @@ bool IngressFlow::Begin(const IngressLcore& lcore, uint64_t now_tsc) {
     if (waiting == 0) return false;
     now_ = datagrams_[first_];
     first_ = (first_ + 1) % kMostWaiting;
-    if (now_tsc - now_.came_tsc > kLateUs * (lcore.tsc_hz / 1'000'000)) {
+    // Signed: the lcore that received it may have a clock that is a little ahead.
+    if (static_cast<int64_t>(now_tsc - now_.came_tsc) >
+        static_cast<int64_t>(kLateUs * (lcore.tsc_hz / 1'000'000))) {
       counters_.Add(FlowCounter::kLate);
     }
     rte_mbuf* mbuf = now_.mbuf;
@@ -71,7 +73,7 @@ bool IngressFlow::Begin(const IngressLcore& lcore, uint64_t now_tsc) {
     const LineSnapshot* snapshot = members.load(std::memory_order_acquire);
     if (!sends || snapshot == nullptr || snapshot->members == 0) {
       if (sends && snapshot == nullptr) counters_.Add(FlowCounter::kDiscarded);
-      rte_pktmbuf_free(mbuf);
+      FreeReceived(mbuf);
       waiting_.store(waiting - 1, std::memory_order_release);
       continue;
     }
@@ -88,7 +90,7 @@ bool IngressFlow::Begin(const IngressLcore& lcore, uint64_t now_tsc) {
 // All its members have their requests.
 void IngressFlow::End() {
   PostLeft();
-  rte_pktmbuf_free(now_.mbuf);
+  FreeReceived(now_.mbuf);
   now_.mbuf = nullptr;
   snapshot_->holds.fetch_sub(1, std::memory_order_release);
   snapshot_ = nullptr;
@@ -102,7 +104,7 @@ void IngressFlow::Discard() {
     End();
   }
   for (uint32_t left = waiting_.load(std::memory_order_relaxed); left > 0; left--, discarded++) {
-    rte_pktmbuf_free(datagrams_[first_].mbuf);
+    FreeReceived(datagrams_[first_].mbuf);
     first_ = (first_ + 1) % kMostWaiting;
   }
   waiting_.store(0, std::memory_order_release);

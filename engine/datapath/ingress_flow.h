@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "engine/datapath/hand_over.h"
 #include "engine/datapath/ingress_leftovers.h"
 #include "engine/datapath/line_chunk.h"
 #include "engine/datapath/pacer.h"
@@ -17,17 +18,19 @@
 
 namespace groupcast {
 
-// What is counted of each flow. lcore: w; any thread: r
+// What is counted of each flow. Its lcore: w; any thread: r. What the lcores that receive find, who
+// may be several, they add with AddShared().
 enum class FlowCounter : uint8_t {
   kDatagrams,         // taken in for the group
   kBytes,             // of their payloads
   kRecipients,        // handed to a port
   kUnsentRecipients,  // left to another thread (LeftDatagram), and no room for that
-  kBadChecksum,
-  kFiltered,  // datagrams of a source that is none of the ingress's
+  kBadChecksum,       // receivers
+  kFiltered,          // receivers: datagrams of a source that is none of the ingress's
   kNotRtp,
-  kExpired,    // that had no hop left
+  kExpired,    // receivers: that had no hop left
   kQueueFull,  // that came while too many waited
+  kLaneFull,   // receivers: the same, on the way to the owner
   kDiscarded,  // that waited when nothing was sent any more
   kLate,       // whose sending began more than kLateUs after they came
   kRestarts,   // of an RTP group's source
@@ -39,6 +42,10 @@ class FlowCounters {
   void Add(FlowCounter counter, uint64_t n = 1) {
     std::atomic<uint64_t>& value = values_[static_cast<size_t>(counter)];
     value.store(value.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
+  }
+  // Rare enough.
+  void AddShared(FlowCounter counter) {
+    values_[static_cast<size_t>(counter)].fetch_add(1, std::memory_order_relaxed);
   }
   uint64_t Read(FlowCounter counter) const {
     return values_[static_cast<size_t>(counter)].load(std::memory_order_relaxed);
@@ -56,6 +63,12 @@ struct IngressDatagram {
   uint8_t hop_limit = 0;
 };
 
+// Gives back a received mbuf. Others of its mempool may be another lcore's.
+inline void FreeReceived(rte_mbuf* mbuf) {
+  HandOver(mbuf->pool);
+  rte_pktmbuf_free(mbuf);
+}
+
 // What the lcore lends its flows. One lcore's.
 struct IngressLcore {
   uint16_t lcore;     // index among the engine's
@@ -70,7 +83,8 @@ struct IngressLcore {
 };
 
 // One group's datagrams from RX to its members' requests: the received mbuf is the payload of all
-// of them. All methods: the lcore, but for what says otherwise.
+// of them. One lcore owns it, whichever lcores receive for it: its members' packets leave by one
+// queue of each port, in order. All methods: that lcore, but for what says otherwise.
 class IngressFlow {
  public:
   static constexpr uint32_t kMostWaiting = 256;  // datagrams
@@ -78,6 +92,7 @@ class IngressFlow {
   static constexpr uint32_t kLeastLoad = 8;  // what every flow may have under way
 
   struct Options {
+    uint16_t lcore = 0;  // that owns it
     Sharing sharing = Sharing::kAuto;
     PaceRate pace{};   // of all packets of the group; no rate: as fast as the port takes them
     bool rtp = false;  // each recipient gets a header of its own
@@ -88,6 +103,7 @@ class IngressFlow {
   IngressFlow(const Options& options, size_t ports, uint64_t tsc_hz);
 
   const Options& options() const { return options_; }
+  uint16_t lcore() const { return options_.lcore; }
   FlowCounters& counters() { return counters_; }
   const FlowCounters& counters() const { return counters_; }
   const ErrorCounts& errors() const { return errors_; }
@@ -102,11 +118,20 @@ class IngressFlow {
   std::array<std::atomic<uint64_t>, kKernelCounts> kernel_counts{};
   // For datagrams of an RTP group that other threads send. lcore: w; any thread: r
   RtpBases rtp_bases;
-  // Any thread: whether the lcore still has something of it, should no more come.
+  // Any thread: whether an lcore still has something of it, should no more come. In the order in
+  // which a datagram goes on: it is seen at one place at least.
   bool in_use() const {
-    return waiting_.load(std::memory_order_acquire) != 0 ||
+    return handed_.load(std::memory_order_acquire) != 0 ||
+           waiting_.load(std::memory_order_acquire) != 0 ||
            progress_.left.load(std::memory_order_acquire) != 0;
   }
+
+  // An lcore that received something for it and is not its owner, before it hands that over: a flow
+  // whose datagrams are on the way between two lcores is in use, however many quiescent states both
+  // have passed. Whoever unclaims it and awaits those sees this, as it came before the receiver's.
+  void AddHanded() { handed_.fetch_add(1, std::memory_order_relaxed); }
+  // Its owner, after it was added or given up; or the other one, if there was no room for it.
+  void EndHanded() { handed_.fetch_sub(1, std::memory_order_release); }
 
   // Takes the mbuf. `scarce`: few are left to receive into, so that flows which have enough under
   // way get no more.
@@ -141,9 +166,11 @@ class IngressFlow {
   SendProgress progress_;
   IngressLeftovers leftovers_;
   std::atomic<uint32_t> waiting_{0};  // lcore: w; control: r
+  // On a line of its own: receivers need no other one. lcores: rw; control: r
+  alignas(64) std::atomic<uint32_t> handed_{0};
 
   // lcore only
-  std::vector<RequestQueue> queues_;  // by port
+  alignas(64) std::vector<RequestQueue> queues_;  // by port
   std::array<IngressDatagram, kMostWaiting> datagrams_;
   uint32_t first_ = 0;  // the oldest of them
   Pacer pacer_;

@@ -47,8 +47,8 @@ PollLoop::PollLoop(const Options& options, const std::vector<PortOptions>& ports
     exception.counters = &counters_;
     exceptions.emplace_back(exception);
   }
-  ingress_ =
-      std::make_unique<IngressLoop>(std::move(lcore), options.ingress_ports, std::move(exceptions));
+  ingress_ = std::make_unique<IngressLoop>(std::move(lcore), options.ingress_ports,
+                                           std::move(exceptions), options.lanes);
 }
 
 void PollLoop::Run(const std::atomic<RunMode>& mode) {
@@ -107,6 +107,12 @@ bool PollLoop::TakeIngress(RunMode mode) {
     moved = true;
     if (drained_.load(std::memory_order_relaxed)) drained_.store(false, std::memory_order_release);
   }
+  if (ingress_->Handed()) {
+    moved = true;
+    // Before it is taken: whoever sees that sees this.
+    if (drained_.load(std::memory_order_relaxed)) drained_.store(false, std::memory_order_release);
+    ingress_->TakeHanded();
+  }
   if (!ingress_->Waits()) return moved;
   if (unlikely(mode == RunMode::kAbandon)) {
     ingress_->Discard();
@@ -138,6 +144,7 @@ bool PollLoop::TakeRequests() {
 }
 
 bool PollLoop::Pending() const {
+  if (ingress_->Handed()) return true;
   const uint32_t count = options_.channels->count.load(std::memory_order_acquire);
   for (uint32_t c = 0; c < count; c++) {
     const Channel* channel = options_.channels->channels[c].load(std::memory_order_acquire);
@@ -147,9 +154,10 @@ bool PollLoop::Pending() const {
 }
 
 bool PollLoop::Quiet() const {
-  return !ingress_->Waits() && std::all_of(ports_.begin(), ports_.end(), [](const auto& place) {
-    return place->turns.Empty() && !place->turns.port().NeedsKick();
-  });
+  return !ingress_->Waits() && ingress_->AllTaken() &&
+         std::all_of(ports_.begin(), ports_.end(), [](const auto& place) {
+           return place->turns.Empty() && !place->turns.port().NeedsKick();
+         });
 }
 
 bool PollLoop::Follows() const {

@@ -54,7 +54,8 @@ class PollLoop {
     const std::atomic<bool>* egress_policy = nullptr;       // Resolver::EgressPolicy()
     std::vector<IngressPort> ingress_ports;
     std::vector<Arena> ingress_requests;             // by the engine's index of the port
-    std::vector<ExceptionLane::Options> exceptions;  // that `ingress_ports` name; without counters
+    std::vector<ExceptionLane::Options> exceptions;  // of its own; without counters
+    IngressLanes lanes;
   };
 
   // What the loop needs to know of one of its ports.
@@ -72,9 +73,16 @@ class PollLoop {
   // One turn of it; whether anything moved.
   bool RunOnce(RunMode mode);
 
+  // When all loops have come to their end: gives up what another one handed to this one since its
+  // own. Any thread.
+  void DiscardHanded() { ingress_->DiscardHanded(); }
+
   Doorbell* doorbell() { return &doorbell_; }
   const Counters& counters() const { return counters_; }
-  // Whether nothing is queued, waits or is held back by a driver. Any thread; moves meanwhile.
+  // Whether nothing is queued, waits or is held back by a driver, or by an lcore that it was handed
+  // to. Any thread; moves meanwhile. When nothing more is received or posted, all loops have
+  // drained once they are seen so twice: what one of them has handed over, another one has taken by
+  // then.
   bool Drained() const { return drained_.load(std::memory_order_acquire); }
 
  private:

@@ -62,7 +62,9 @@ bool RtpStream::Translate(const uint8_t* packet, size_t len, uint64_t now, RtpPl
   const uint32_t timestamp = Load32(packet + 4), source = Load32(packet + 8);
   if (!Continues(source, sequence)) {
     if (begun_) {
-      const auto passed = static_cast<uint32_t>(static_cast<double>(now - last_) * clock_rate_ /
+      // Packets may come by lcores whose clocks differ a little.
+      const uint64_t ticks = now > last_ ? now - last_ : 0;
+      const auto passed = static_cast<uint32_t>(static_cast<double>(ticks) * clock_rate_ /
                                                 static_cast<double>(ticks_per_second_));
       const auto sent = static_cast<uint16_t>(newest_ + sequence_base_);
       sequence_base_ = static_cast<uint16_t>(sent + 1 - sequence);

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 the Groupcast authors
 #
-# groupcastd owns the card; the host's address comes by DHCP, over the card's exception interface.
+# groupcastd owns the card, with two lcores; the host's address comes by DHCP, over the card's exception interface.
 cat >/run/relay.yaml <<END
 ports: [{name: nic, device: "$device", exception_interface: eth0, max_mtu: 9000}]
-lcores: [1]
+lcores: [0, 1]
 memory: {size_mib: 224, hugepages: required}
 groups:
   - name: many

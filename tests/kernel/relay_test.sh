@@ -4,8 +4,8 @@
 #
 # relay_test.sh GROUPCASTD GROUPCAST_SEND GROUPCAST_SINK
 #
-# groupcastd with an engine: one stream to a thousand receivers on another host, every byte verified;
-# two groups at once; members that the port does not reach; and a stop in the middle of a stream.
+# groupcastd with an engine of two lcores (where there are two CPUs): one stream to a thousand
+# receivers on another host, every byte verified; a group of each lcore at once; members that the port does not reach; and a stop in the middle of a stream.
 . "$(dirname "$0")/_init.sh"
 groupcastd=$1 send=$2 sink=$3
 
@@ -15,6 +15,7 @@ members=10.200.0.1-10.200.3.232:5004
 {
   echo 'ports: [{name: lan0, device: "net_af_packet0,iface=v0"}]'
   echo 'memory: {hugepages: off}'
+  (($(nproc) < 2)) || echo 'lcores: [0, 1]'
   echo 'groups:'
   echo '  - {name: many, ingress: 10.99.0.1:5004, source: 10.99.0.1:5004, ttl: 9, members: ['
   for ((i = 0; i < 1000; i++)); do echo "    10.200.$(((i + 1) / 256)).$(((i + 1) % 256)):5004,"; done

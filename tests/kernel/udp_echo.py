@@ -4,8 +4,8 @@
 """udp_echo.py serve ADDRESS PORT | ask ADDRESS PORT COUNT
 
 An ordinary UDP server that says "ready" and sends back what it gets, and a client that asks COUNT
-times, each time with
-another length, and wants each answer within two seconds.
+times, each time from another socket and with another length, and wants each answer within two
+seconds.
 """
 import socket
 import sys
@@ -18,8 +18,9 @@ if sys.argv[1] == 'serve':
     while True:
         data, client = sd.recvfrom(65536)
         sd.sendto(data, client)
-sd.settimeout(2)
 for i in range(int(sys.argv[4])):
+    sd = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sd.settimeout(2)
     question = b'%d ' % i + bytes(i * 7 % 1400)
     sd.sendto(question, server)
     try:

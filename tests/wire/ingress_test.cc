@@ -48,7 +48,7 @@ class IngressTest : public WireTest {
     }
     pcap_dump_close(dumper);
     pcap_close(dead);
-    Attach("net_pcap0,rx_pcap=" + in_ + ",tx_pcap=" + out_);
+    Attach("net_pcap0,rx_pcap=" + in_ + ",tx_pcap=" + out_, more_);
     group_.emplace(Must(Group::Create(sd())));
     ASSERT_TRUE(group_->Add(Members(0, members)).ok());
     ingress_.emplace(Must(Ingress::Create(*group_, options)));
@@ -96,6 +96,7 @@ class IngressTest : public WireTest {
   }
 
   std::string in_, out_;
+  std::string more_;  // of the configuration
   size_t frames_ = 0;
   std::optional<Group> group_;
   std::optional<Ingress> ingress_;
@@ -199,6 +200,18 @@ TEST_F(IngressTest, Multicast) {
   for (const auto& [number, got] : Sent(kMembers)) {
     EXPECT_EQ(got[0], ExpectedFrame(from(), Member(number).ipv4(), 64, 0, true, 0, datagram));
   }
+}
+
+// The second one has neither a group nor a queue.
+TEST_F(IngressTest, MoreLcoresThanQueues) {
+  more_ = "lcores: [0, 1]\n";
+  const std::string datagram = Bytes(300, 1);
+  Open({Incoming(datagram)});
+  Claim("0.0.0.0");
+  for (const auto& [number, got] : Sent(kMembers)) {
+    EXPECT_EQ(got[0], ExpectedFrame(from(), Member(number).ipv4(), 63, 0, true, 0, datagram));
+  }
+  EXPECT_EQ(Counted("ingress_handed_over"), 0U);
 }
 
 // In chains and in copies the same.

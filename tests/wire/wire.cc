@@ -225,8 +225,16 @@ void WireTest::Attach(const std::string& device, const std::string& more, const 
 }
 
 void WireTest::Detach() {
+  StopEngine();
+  ExpectPoolsFull();
+}
+
+void WireTest::StopEngine() {
   ASSERT_EQ(groupcast_detach(), 0) << groupcast_last_error();
   attached_ = false;
+}
+
+void WireTest::ExpectPoolsFull() {
   // An engine frees its mempools when every mbuf is back, and keeps the others.
   PoolUse use;
   rte_mempool_walk(AddUse, &use);

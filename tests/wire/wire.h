@@ -92,6 +92,9 @@ class WireTest : public testing::Test {
   void Attach(const std::string& device, const std::string& more = "", const StaticPort& port = {});
   // Detaches and fails unless every mbuf came back.
   void Detach();
+  // The two parts of that.
+  void StopEngine();
+  static void ExpectPoolsFull();
   void SetUp() override;
   void TearDown() override;
 

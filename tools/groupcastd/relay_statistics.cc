@@ -125,13 +125,14 @@ void Relay::WriteSummary() {
   WriteUnlessBlocked(
       stdout, absl::StrFormat("groupcastd: summary total in=%d out=%d engine_packets=%d kernel=%d "
                               "errors=%d overflow=%d unsent=%d filtered=%d engine_in=%d copies=%d "
-                              "bad_checksum=%d ring_dropped=%d\n",
+                              "bad_checksum=%d ring_dropped=%d handed=%d\n",
                               total.in, total.out, groupcast_counter_value("packets"),
                               groupcast_counter_value("kernel_recipients"), total.errors,
                               total.overflow, total.unsent, total.filtered, total.by_engine,
                               groupcast_counter_value("payload_copies"),
                               groupcast_counter_value("ingress_bad_checksum"),
-                              groupcast_counter_value("ingress_dropped")));
+                              groupcast_counter_value("ingress_dropped"),
+                              groupcast_counter_value("ingress_handed_over")));
 }
 
 }  // namespace groupcast
