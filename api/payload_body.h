@@ -5,7 +5,6 @@
 #include <sys/types.h>
 
 #include <array>
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -13,6 +12,7 @@
 #include <vector>
 
 #include "api/groupcast/payload.h"
+#include "engine/datapath/holds.h"
 #include "engine/datapath/shared_payload.h"
 
 namespace groupcast {
@@ -52,13 +52,12 @@ class Payload::Body {
   std::span<const PayloadSegment> segments() const { return segments_; }
   // Whether a device that reads by itself may read it: it lies in DPDK's memory.
   bool for_devices() const { return for_devices_; }
-  bool in_use() const { return holds.load(std::memory_order_acquire) != 0; }
+  bool in_use() const { return holds.Any(); }
   // Folded sum of the bytes; of a copied one made once.
   uint16_t Sum() const;
   void SetSum();
 
-  // Of whoever sends it or reads it; on a line of its own, as lcores give theirs back.
-  alignas(64) std::atomic<uint32_t> holds{0};
+  Holds holds;  // of whoever sends it or reads it
 
  private:
   Body() = default;
