@@ -66,7 +66,7 @@ AsyncSends::~AsyncSends() {
 }
 
 AsyncSend* AsyncSends::Begin(bool* wake) {
-  const std::lock_guard lock(mutex_);
+  const BiasedMutex::Guard lock(&mutex_);
   const size_t outstanding = outstanding_.load(std::memory_order_relaxed);
   if (outstanding >= capacity_) return nullptr;
   AsyncSend* send = spare_;
@@ -116,7 +116,7 @@ void AsyncSends::Keep(AsyncSend* send) {
 
 size_t AsyncSends::Poll(size_t most, std::vector<CompletedSend>* completed) {
   size_t n = 0;
-  const std::lock_guard lock(mutex_);
+  const BiasedMutex::Guard lock(&mutex_);
   TakeCompleted();
   while (first_ != nullptr && n < most) {
     AsyncSend* send = first_;
@@ -138,13 +138,13 @@ size_t AsyncSends::Poll(size_t most, std::vector<CompletedSend>* completed) {
 }
 
 bool AsyncSends::AnyNew() {
-  const std::lock_guard lock(mutex_);
+  const BiasedMutex::Guard lock(&mutex_);
   TakeCompleted();
   return std::exchange(any_new_, false) && first_ != nullptr;
 }
 
 bool AsyncSends::in_use() {
-  const std::lock_guard lock(mutex_);
+  const BiasedMutex::Guard lock(&mutex_);
   TakeCompleted();
   size_t complete = 0;
   for (const AsyncSend* send = first_; send != nullptr; send = send->next) complete++;
@@ -152,7 +152,7 @@ bool AsyncSends::in_use() {
 }
 
 bool AsyncSends::SetSignals() {
-  const std::lock_guard lock(mutex_);
+  const BiasedMutex::Guard lock(&mutex_);
   return std::exchange(signals_, true);
 }
 

@@ -6,9 +6,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <vector>
 
+#include "api/biased_mutex.h"
 #include "api/group_members.h"
 #include "api/groupcast/completion.h"
 #include "engine/datapath/send_progress.h"
@@ -78,7 +78,7 @@ class AsyncSends {
   const size_t capacity_;
   CompletedSends completed_;
 
-  alignas(64) std::mutex mutex_;  // of all below
+  alignas(64) BiasedMutex mutex_;  // of all below
   std::atomic<size_t> outstanding_{0};
   uint64_t begun_ = 0;
   // Complete, by their numbers.

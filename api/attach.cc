@@ -17,6 +17,7 @@
 #include "api/seat.h"
 #include "engine/control/config.h"
 #include "engine/control/engine.h"
+#include "engine/datapath/asymmetric_fence.h"
 
 namespace groupcast {
 namespace {
@@ -95,6 +96,8 @@ bool StopAttached(uint32_t instance = 0) {
   // From here on new calls go by the kernel.
   const std::unique_ptr<RunningEngine> engine(AttachedEngine().exchange(nullptr));
   if (engine == nullptr) return false;
+  // Whoever began a call before and saw the engine is seen from here on.
+  HeavyFence();
   engine->Stop(AllOutOfCalls);
   AddTotals(*engine);
   return true;

@@ -31,7 +31,11 @@ void Nap(int64_t ns) {
 CallRequests::CallRequests(const EngineUse& use, const UdpSocket& socket, bool nonblocking,
                            uint64_t call)
     : use_(use), channel_(*use.channel()), socket_(socket), nonblocking_(nonblocking), call_(call) {
-  channel_.Reap(nullptr);
+  if (nonblocking_) {
+    channel_.ReapOldest();
+  } else {
+    channel_.Reap(nullptr);
+  }
 }
 
 bool CallRequests::Full() const {
@@ -46,7 +50,7 @@ uint8_t* CallRequests::Copy(uint16_t port, std::span<const PayloadSegment> paylo
   if (copy.bytes != nullptr) return copy.bytes;
   copy.bytes = channel_.AllocatePayload(port, len);
   if (copy.bytes == nullptr) return nullptr;
-  std::construct_at(&copy.holds, Arena::Holds(copy.bytes), 1);
+  std::construct_at(&copy.holds, HoldPlaces(Arena::Holds(copy.bytes)), 1);
   uint8_t* at = copy.bytes;
   for (const PayloadSegment& segment : payload) {
     std::memcpy(at, segment.data, segment.len);
@@ -63,8 +67,15 @@ CallRequests::Room CallRequests::Allocate(uint16_t port, size_t lcore, const Cha
   uint32_t len = 0;
   for (const PayloadSegment& segment : payload) len += segment.len;
   Room room{};
+  bool reaped = false;
   while ((copies && (room.copy = Copy(port, payload, len)) == nullptr) ||
          (room.request = channel_.Allocate(port, lcore, shape)) == nullptr) {
+    // ReapOldest() left some.
+    if (!reaped) {
+      reaped = true;
+      channel_.Reap(awaited_);
+      continue;
+    }
     // A stopping engine may not get room any more: drivers release with later traffic.
     if (nonblocking_ || use_.engine()->stopping()) return {};
     GatherDone(gather);
@@ -80,6 +91,16 @@ CallRequests::Room CallRequests::Allocate(uint16_t port, size_t lcore, const Cha
   return room;
 }
 
+void HoldLines(Request* request, SpareHolds* holds, bool last) {
+  request->line_holds = request->caller_keeps ? holds->places().given : holds->Give(last);
+  request->lines_taken = holds->places().taken;
+}
+
+void HoldPayload(Request* request, SpareHolds* holds, bool last) {
+  request->payload_holds = request->caller_keeps ? holds->places().given : holds->Give(last);
+  request->payload_taken = holds->places().taken;
+}
+
 void CallRequests::UseCopy(uint16_t port, const Room& room) {
   Request* request = room.request;
   const uint32_t len = request->payload_len;
@@ -89,8 +110,7 @@ void CallRequests::UseCopy(uint16_t port, const Room& room) {
   request->own_segment = {room.copy, channel_.PayloadIova(port, room.copy), len};
   request->segments = &request->own_segment;
   request->nb_segments = 1;
-  SpareHolds& holds = copies_[port].holds;
-  request->payload_holds = request->caller_keeps ? holds.count() : holds.Give();
+  HoldPayload(request, &copies_[port].holds, false);
 }
 
 bool CallRequests::Post(size_t lcore, Request* request, Gather gather) {

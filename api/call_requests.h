@@ -14,6 +14,11 @@
 
 namespace groupcast {
 
+// What the request refers to gets one of these holds, or, where its caller keeps that, is found by
+// LeaveRequest(). `last`: the caller needs none any more once it is posted.
+void HoldLines(Request* request, SpareHolds* holds, bool last);
+void HoldPayload(Request* request, SpareHolds* holds, bool last);
+
 // The requests of one call on the caller's thread: they get room, are posted, and waited for.
 class CallRequests {
  public:

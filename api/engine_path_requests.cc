@@ -129,7 +129,7 @@ bool EnginePath::SendKnown(KnownChunk* chunk, uint32_t first) {
   if (request != nullptr) {
     request->lines = chunk->lines.data();
     request->alike = chunk->alike;
-    request->line_holds = &chunk->holds;
+    request->line_holds = request->lines_taken = &chunk->holds;
     if (!request->caller_keeps) chunk->holds.fetch_add(1, std::memory_order_relaxed);
     request->indices = chunk->indices.data();
     if (Finish(request, kLcore, private_len)) {

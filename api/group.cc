@@ -7,10 +7,10 @@
 #include <optional>
 
 #include "api/async_send.h"
-#include "api/cancellation.h"
 #include "api/group_control.h"
 #include "api/group_sender.h"
 #include "api/group_state.h"
+#include "engine/datapath/cancellation.h"
 
 namespace groupcast {
 namespace {
@@ -30,8 +30,15 @@ class ErrnoKept {
   const int before_ = errno;
 };
 
-absl::Status Released() {
-  return absl::InvalidArgumentError("the payload was released; it can't be sent any more");
+absl::Status Check(const Payload::Body* body, const SendOptions& options) {
+  if (body == nullptr) {
+    return absl::InvalidArgumentError("the payload was released; it can't be sent any more");
+  }
+  if (options.private_bytes != nullptr && options.private_table.rows > 0) {
+    return absl::InvalidArgumentError(
+        "private_bytes and private_table are both set; a member's bytes come from one of them");
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -79,7 +86,7 @@ absl::Status Group::Refresh() { return state_->Refresh(); }
 
 absl::StatusOr<SendResult> Group::Send(const Payload& payload, const SendOptions& options) try {
   Payload::Body* body = GroupSender::BodyOf(payload);
-  if (body == nullptr) return Released();
+  if (absl::Status status = Check(body, options); !status.ok()) return status;
   const ErrnoKept errno_kept;
   const CancellationOff cancellation_off;
   return GroupSender(state_.get(), body, options, nullptr).Send();
@@ -90,9 +97,8 @@ absl::StatusOr<SendResult> Group::Send(const Payload& payload, const SendOptions
 absl::Status Group::SendAsync(const Payload& payload, CompletionQueue& queue, uint64_t user_data,
                               Stage stage, const SendOptions& options) try {
   Payload::Body* body = GroupSender::BodyOf(payload);
-  if (body == nullptr) return Released();
+  if (absl::Status status = Check(body, options); !status.ok()) return status;
   const ErrnoKept errno_kept;
-  const CancellationOff cancellation_off;
   bool wake = false;
   AsyncSend* send = queue.state_->sends().Begin(&wake);
   if (send == nullptr) {
@@ -105,17 +111,10 @@ absl::Status Group::SendAsync(const Payload& payload, CompletionQueue& queue, ui
   GroupSender sender(state_.get(), body, options, send);
   // On every way out: what was posted goes on, and completes.
   struct End {
-    AsyncSend* send;
-    const GroupSender& sender;
+    GroupSender& sender;
     std::optional<SendResult> result;
-    ~End() {
-      const SendResult ended = result ? *result : sender.SoFar();
-      send->result.revision = ended.revision;
-      send->result.members = ended.members;
-      send->result.sent = ended.sent;
-      Advance(send, AsyncSend::kPosting - sender.left_to_lcores());
-    }
-  } end{send, sender, {}};
+    ~End() { sender.EndAsync(result ? *result : sender.SoFar()); }
+  } end{sender, {}};
   if (wake) GroupControl::Get().Wake();
   end.result = sender.Send();
   return absl::OkStatus();

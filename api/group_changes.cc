@@ -65,7 +65,7 @@ absl::StatusOr<std::shared_ptr<Group::State>> Group::State::Create(int sd) {
     state->SyncEngine(use);
     // Nobody is a member yet.
     state->walking_ = state->rebuilding_ = false;
-    state->members_.Publish(0, state->engine_);
+    state->Publish(state->engine_);
   }
   GroupControl::Get().Watch(state);
   return state;
@@ -84,7 +84,7 @@ Group::State::~State() {
       }
       use.engine()->resolver().ReleaseNextHops(next_hops);
     }
-    members_.Publish(revision_, 0);
+    Publish(0);
     use.engine()->resolver().ReleaseNextHops(members_.Reclaim());
   }
   close(sd_);
@@ -114,7 +114,8 @@ absl::Status Group::State::Check(std::span<const Recipient> members) const {
 }
 
 uint64_t Group::State::PublishChange() {
-  members_.Publish(++revision_, rebuilding_ ? 0 : engine_);
+  revision_++;
+  Publish(rebuilding_ ? 0 : engine_);
   const EngineUse use(EngineUse::Need::kEngineOnly);
   GiveBack(use);
   return revision_;

@@ -30,19 +30,14 @@ Destination DestinationOf(const MemberKey& key) {
 
 }  // namespace
 
-UdpSocket Group::State::socket() const {
-  const std::lock_guard lock(socket_mutex_);
-  return socket_;
-}
-
-// False: the descriptor is no UDP socket (any more).
+// For what is published from now on. False: the descriptor is no UDP socket (any more).
 bool Group::State::ReadSocketAgain() {
   const EngineUse use(EngineUse::Need::kEngineOnly);
   if (use.engine() == nullptr) return CheckUdpSocket(sd_) == 0;
   RefreshSockets();
   const UdpSocket* read = ReadSocket(sd_, use.engine());
   if (read == nullptr) return false;
-  const std::lock_guard lock(socket_mutex_);
+  published_socket_ = std::make_shared<UdpSocket>(*read);
   socket_ = *read;
   return true;
 }
@@ -61,7 +56,7 @@ void Group::State::SyncEngine(const EngineUse& use) {
   members_.ForgetNextHops();
   expiries_.clear();
   rebuilding_ = instance != 0;
-  members_.Publish(revision_, 0);
+  Publish(0);
   walking_ = false;
   if (instance == 0) return;
   Resolver& resolver = use.engine()->resolver();
@@ -170,7 +165,7 @@ bool Group::State::Walk(const EngineUse& use) {
     if (walk_clean_ >= members_.chunk_numbers()) {
       walking_ = false;
       rebuilding_ = false;
-      members_.Publish(revision_, engine_);
+      Publish(engine_);
       return false;
     }
     if (walk_place_ >= members_.chunk_numbers()) walk_place_ = 0;
@@ -184,7 +179,7 @@ bool Group::State::Walk(const EngineUse& use) {
     }
     WalkChunk(use, walk_place_);
     walk_clean_ = 0;
-    if (std::exchange(changed_, false) && !rebuilding_) members_.Publish(revision_, engine_);
+    if (std::exchange(changed_, false) && !rebuilding_) Publish(engine_);
     return true;
   }
   return true;
@@ -290,11 +285,7 @@ bool Group::State::Attend(int64_t now_ns) try {
     if (members_.Relayed()) NoteUsed();
     if (used_.exchange(false, std::memory_order_relaxed)) MarkUsed(resolver);
     // Profiles that nobody asks for are forgotten.
-    if (!socket_.kernel_only) {
-      const uint32_t profile = resolver.Intern(socket_.route);
-      const std::lock_guard socket_lock(socket_mutex_);
-      socket_.profile = profile;
-    }
+    if (!socket_.kernel_only) socket_.profile = resolver.Intern(socket_.route);
   }
   return walking_ && Walk(use);
 } catch (const std::bad_alloc&) {

@@ -6,7 +6,7 @@
 #include <rte_udp.h>
 
 #include <algorithm>
-#include <cstring>
+#include <iterator>
 #include <utility>
 
 namespace groupcast {
@@ -21,13 +21,12 @@ MemberKey KeyOf(const HeaderLine& line) {
 }
 
 GroupMembers::GroupMembers() : index_(0, SlotHash{this}, SlotEqual{this}) {
-  snapshots_.push_back(std::make_unique<LineSnapshot>());
-  current_ = snapshots_.back().get();
+  current_.store(&snapshots_.emplace_back(), std::memory_order_relaxed);
 }
 
 GroupMembers::~GroupMembers() {
-  for (const auto& snapshot : snapshots_) {
-    for (const LineChunk* chunk : snapshot->chunks) LeaveSnapshot(chunk);
+  for (const LineSnapshot& snapshot : snapshots_) {
+    for (const LineChunk* chunk : snapshot.chunks) LeaveSnapshot(chunk);
   }
   for (LineChunk* chunk : chunks_) {
     if (chunk != nullptr) NotCurrent(chunk);
@@ -45,16 +44,21 @@ void GroupMembers::LeaveSnapshot(const LineChunk* chunk) {
 }
 
 const LineSnapshot* GroupMembers::Acquire(uint32_t holds) const {
-  const std::lock_guard lock(current_mutex_);
-  current_->holds.fetch_add(holds, std::memory_order_relaxed);
-  return current_;
+  for (;;) {
+    const LineSnapshot* snapshot = current_.load(std::memory_order_acquire);
+    // In the one order of these operations: a writer that does not see the hold looks for it before
+    // it is taken, and replaced the snapshot before that; then this sees another one. Sees it the
+    // same, the hold counts whenever the snapshot is replaced later.
+    snapshot->holds.taken.fetch_add(holds, std::memory_order_seq_cst);
+    if (likely(current_.load(std::memory_order_seq_cst) == snapshot)) return snapshot;
+    snapshot->holds.taken.fetch_sub(holds, std::memory_order_release);
+  }
 }
 
 bool GroupMembers::Held() {
   ReapOfFlow();
-  return std::any_of(snapshots_.begin(), snapshots_.end(), [](const auto& snapshot) {
-    return snapshot->holds.load(std::memory_order_acquire) != 0;
-  });
+  return std::any_of(snapshots_.begin(), snapshots_.end(),
+                     [](const LineSnapshot& snapshot) { return snapshot.holds.Any(); });
 }
 
 // The chunk for writing: itself while no snapshot has it, else a copy in its place.
@@ -191,26 +195,27 @@ void GroupMembers::Summarise(LineChunk* chunk) {
   chunk->alike = chunk->hops.size() == 1 && LeaveAlike(chunk->lines.data(), chunk->count);
 }
 
-void GroupMembers::Publish(uint64_t revision, uint32_t engine) {
+void GroupMembers::Publish(uint64_t revision, uint32_t engine,
+                           std::shared_ptr<const void> options) {
   for (const uint32_t number : changed_) Summarise(chunks_[number]);
   changed_.clear();
-  auto made = std::make_unique<LineSnapshot>();
+  if (spare_.empty()) spare_.emplace_back();
+  // All but its holds, which may be taken at any time.
+  LineSnapshot* made = &spare_.front();
+  made->chunks.reserve(chunks_.size());
   made->revision = revision;
   made->members = index_.size();
   made->engine = engine;
-  made->chunks.reserve(chunks_.size());
+  made->options = std::move(options);
   for (LineChunk* chunk : chunks_) {
     if (chunk == nullptr) continue;
     chunk->snapshots++;
     made->chunks.push_back(chunk);
   }
-  LineSnapshot* before = current_;
-  snapshots_.push_back(std::move(made));
-  {
-    const std::lock_guard lock(current_mutex_);
-    current_ = snapshots_.back().get();
-  }
-  if (flow_ != nullptr) PublishToFlow(current_);
+  LineSnapshot* before = current_.load(std::memory_order_relaxed);
+  snapshots_.splice(snapshots_.end(), spare_, spare_.begin());
+  current_.store(made, std::memory_order_seq_cst);
+  if (flow_ != nullptr) PublishToFlow(made);
   before->next_hops_left.insert(before->next_hops_left.end(), next_hops_left_.begin(),
                                 next_hops_left_.end());
   next_hops_left_.clear();
@@ -219,14 +224,14 @@ void GroupMembers::Publish(uint64_t revision, uint32_t engine) {
 void GroupMembers::ForgetNextHops() {
   std::fill(stamps_.begin(), stamps_.end(), uint16_t{0});
   next_hops_left_.clear();
-  for (const auto& snapshot : snapshots_) snapshot->next_hops_left.clear();
+  for (LineSnapshot& snapshot : snapshots_) snapshot.next_hops_left.clear();
 }
 
 void GroupMembers::SetFlow(std::shared_ptr<IngressFlow> flow, std::shared_ptr<LcoreGrace> readers) {
   if (flow_ != nullptr) PublishToFlow(nullptr);
   flow_ = std::move(flow);
   flow_readers_ = std::move(readers);
-  if (flow_ != nullptr) PublishToFlow(current_);
+  if (flow_ != nullptr) PublishToFlow(current_.load(std::memory_order_relaxed));
 }
 
 bool GroupMembers::Relayed() {
@@ -236,7 +241,7 @@ bool GroupMembers::Relayed() {
 }
 
 void GroupMembers::PublishToFlow(const LineSnapshot* snapshot) {
-  if (snapshot != nullptr) snapshot->holds.fetch_add(1, std::memory_order_relaxed);
+  if (snapshot != nullptr) snapshot->holds.taken.fetch_add(1, std::memory_order_relaxed);
   const LineSnapshot* before = flow_->members.exchange(snapshot, std::memory_order_acq_rel);
   if (before == nullptr) return;
   replaced_of_flow_.push_back({before, flow_readers_, flow_readers_->Replaced()});
@@ -254,19 +259,21 @@ std::vector<uint32_t> GroupMembers::Reclaim() {
   ReapOfFlow();
   std::vector<uint32_t> next_hops;
   LineSnapshot* before = nullptr;
-  for (auto it = snapshots_.begin(); it->get() != current_;) {
-    LineSnapshot& snapshot = **it;
-    // Acquire: what its users read of it was read before it is freed.
-    if (snapshot.holds.load(std::memory_order_acquire) != 0) {
+  const LineSnapshot* current = current_.load(std::memory_order_relaxed);
+  for (auto it = snapshots_.begin(); &*it != current;) {
+    LineSnapshot& snapshot = *it++;
+    if (snapshot.holds.Any()) {
       before = &snapshot;
-      ++it;
       continue;
     }
     // An older one's users may still send to what this one had left.
     std::vector<uint32_t>& left = before != nullptr ? before->next_hops_left : next_hops;
     left.insert(left.end(), snapshot.next_hops_left.begin(), snapshot.next_hops_left.end());
     for (const LineChunk* chunk : snapshot.chunks) LeaveSnapshot(chunk);
-    it = snapshots_.erase(it);
+    snapshot.chunks.clear();
+    snapshot.next_hops_left.clear();
+    snapshot.options.reset();
+    spare_.splice(spare_.end(), snapshots_, std::prev(it));
   }
   return next_hops;
 }

@@ -11,7 +11,6 @@
 #include <functional>
 #include <list>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <span>
 #include <vector>
@@ -52,9 +51,8 @@ class GroupMembers {
   // Whether somebody holds one. Not while others use this.
   bool Held();
   static void Release(const LineSnapshot* snapshot) {
-    HoldsOf(snapshot)->fetch_sub(1, std::memory_order_release);
+    snapshot->holds.taken.fetch_sub(1, std::memory_order_release);
   }
-  static std::atomic<uint32_t>* HoldsOf(const LineSnapshot* snapshot) { return &snapshot->holds; }
 
   // Writers. Nothing of it is seen before Publish().
   // Adds a member, or gives the one of the same key this line, bin and tag. `stamp`: whatever tells
@@ -71,7 +69,7 @@ class GroupMembers {
   // Empty: it is no member.
   std::optional<Place> Find(const MemberKey& key) const;
   size_t size() const { return index_.size(); }
-  void Publish(uint64_t revision, uint32_t engine);
+  void Publish(uint64_t revision, uint32_t engine, std::shared_ptr<const void> options = {});
   // The engine that the references belong to is gone: all stamps become 0.
   void ForgetNextHops();
 
@@ -144,9 +142,11 @@ class GroupMembers {
   };
   std::vector<OfFlow> replaced_of_flow_;
 
-  mutable std::mutex current_mutex_;  // senders take a hold under it
-  LineSnapshot* current_;
-  std::list<std::unique_ptr<LineSnapshot>> snapshots_;  // oldest first; the last is current_
+  std::atomic<LineSnapshot*> current_;
+  std::list<LineSnapshot> snapshots_;  // oldest first; the last is current_
+  // For the next ones: a sender that is late may still take a hold of what was current_ once, and
+  // give it back. Freed with this object only.
+  std::list<LineSnapshot> spare_;
 };
 
 }  // namespace groupcast

@@ -19,23 +19,23 @@ GroupSender::GroupSender(Group::State* group, Payload::Body* body, const SendOpt
       body_(*body),
       options_(options),
       async_(async),
-      snapshot_(group->members().Acquire(SpareHolds::kAtOnce)),
-      snapshot_holds_(GroupMembers::HoldsOf(snapshot_), SpareHolds::kAtOnce),
-      body_holds_(&body->holds, SpareHolds::kAtOnce),
-      socket_(group->socket()),
+      // One for the errors' members, too.
+      snapshot_(group->members().Acquire(async != nullptr && async->wants_errors ? 2 : 1)),
+      revision_(snapshot_->revision),
+      members_(snapshot_->members),
+      snapshot_holds_(HoldPlaces(snapshot_->holds), 1),
+      body_holds_(HoldPlaces(body->holds), 1),
+      socket_(Group::State::SocketOf(*snapshot_)),
       nonblocking_(async != nullptr || options.nonblocking || socket_.nonblocking) {
-  body_.holds.fetch_add(SpareHolds::kAtOnce, std::memory_order_relaxed);
-  if (async_ != nullptr && async_->wants_errors) {
-    snapshot_holds_.Give();
-    async_->snapshot = snapshot_;
-  }
+  body_.holds.taken.fetch_add(1, std::memory_order_relaxed);
+  if (async_ != nullptr && async_->wants_errors) async_->snapshot = snapshot_;
 }
 
 SendResult GroupSender::Send() {
-  CountHere(Counter::kGroupcasts, 1);
-  CountHere(Counter::kRecipients, snapshot_->members);
   {
     const EngineUse use;
+    use.Count(Counter::kGroupcasts, 1);
+    use.Count(Counter::kRecipients, members_);
     if (use.engine() != nullptr) call_ = ++use.seat().calls;
     if (UsesLines(use)) {
       SendLines(use);
@@ -43,14 +43,15 @@ SendResult GroupSender::Send() {
       for (const LineChunk* chunk : snapshot_->chunks) ToRest({chunk, 0, chunk->count});
     }
     // In here, where what it sends itself goes by the kernel.
-    if (options_.private_bytes != nullptr) AskRest();
+    if (HasPrivate() && !rest_.empty()) AskRest();
   }
   // A kernel that blocks must not hold up an engine that stops.
   SendRest();
-  return {snapshot_->revision, snapshot_->members, snapshot_->members - failed_};
+  return {revision_, members_, members_ - failed_};
 }
 
-bool GroupSender::UsesLines(const EngineUse& use) const {
+bool GroupSender::UsesLines(const EngineUse& use) {
+  if (socket_.watch_errors) CancellationEnds();
   return use.engine() != nullptr && snapshot_->engine == use.engine()->instance() &&
          !socket_.kernel_only && !(socket_.watch_errors && ErrorPending(group_.sd())) &&
          !use.engine()->resolver().EgressPolicy();
@@ -58,6 +59,7 @@ bool GroupSender::UsesLines(const EngineUse& use) const {
 
 void GroupSender::SendLines(const EngineUse& use) {
   group_.NoteUsed();
+  if (options_.private_bytes != nullptr) CancellationEnds();
   requests_.emplace(use, socket_, nonblocking_, call_);
   // Before `use` ends, whatever is thrown.
   struct End {
@@ -82,15 +84,16 @@ void GroupSender::SendLines(const EngineUse& use) {
   }
   for (size_t i = 0; i < n; i++) {
     const LineChunk* chunk = chunks[(first + i) % n];
-    SendChunk(use, {chunk, i == 0 ? first_place : uint16_t{0}, chunk->count});
+    const bool last = i + 1 == n && first_place == 0;
+    SendChunk(use, {chunk, i == 0 ? first_place : uint16_t{0}, chunk->count, last});
   }
-  if (first_place > 0) SendChunk(use, {chunks[first], 0, first_place});
+  if (first_place > 0) SendChunk(use, {chunks[first], 0, first_place, true});
   if (async_ == nullptr && !nonblocking_) {
     requests_->AwaitAll([&](Request* request) { Gather(use, *request); });
   }
   // Whoever collects it takes the results.
   if (async_ != nullptr) requests_->LeaveToOthers();
-  CountHere(Counter::kEngineRecipients, by_lines_);
+  use.Count(Counter::kEngineRecipients, by_lines_);
 }
 
 // The longest run of lines that can be used as they are, again and again; the others are rest.
@@ -103,15 +106,14 @@ void GroupSender::SendChunk(const EngineUse& use, const Run& run) {
   }
   Resolver& resolver = use.engine()->resolver();
   const NextHopTable& next_hops = resolver.next_hops();
-  const bool all_fit =
-      options_.private_bytes != nullptr || body_.len() + kIpv6Headers <= chunk.least_mtu;
+  const bool all_fit = HasPrivate() || body_.len() + kIpv6Headers <= chunk.least_mtu;
   if (all_fit && AllUsable(chunk, next_hops, resolver.UsableChanges())) {
     PostRun(use, run);
     return;
   }
   const auto good = [&](uint16_t i) {
     const HeaderLine& line = chunk.lines[i];
-    return (options_.private_bytes != nullptr || body_.len() + IpUdpLen(line) <= line.path_mtu) &&
+    return (HasPrivate() || body_.len() + IpUdpLen(line) <= line.path_mtu) &&
            IsUsable(next_hops[line.next_hop], line.next_hop_tag);
   };
   for (uint16_t from = run.from; from < run.to;) {
@@ -119,7 +121,7 @@ void GroupSender::SendChunk(const EngineUse& use, const Run& run) {
     auto to = static_cast<uint16_t>(from + 1);
     while (to < run.to && good(to) == is_good) to++;
     if (is_good) {
-      PostRun(use, {&chunk, from, to});
+      PostRun(use, {&chunk, from, to, run.last && to == run.to});
     } else {
       ToRest({&chunk, from, to});
     }
@@ -128,19 +130,13 @@ void GroupSender::SendChunk(const EngineUse& use, const Run& run) {
 }
 
 void GroupSender::PostRun(const EngineUse& use, const Run& run) {
-  if (options_.private_bytes != nullptr) {
+  if (HasPrivate()) {
     PostWithPrivate(use, run);
     return;
   }
   const CallRequests::Room room = Allocate(use, run, 0);
   if (room.request != nullptr && Post(use, run, room)) return;
-  for (uint16_t i = run.from; i < run.to; i++) {
-    if (use.engine()->stopping()) {
-      ToRest({run.chunk, i, static_cast<uint16_t>(i + 1)});
-    } else {
-      Fail(RecipientOf(*run.chunk, i), EAGAIN);
-    }
-  }
+  NoRoomFor(use, run);
 }
 
 // Nobody waits for the end of reading what never changes.
@@ -157,10 +153,19 @@ bool GroupSender::CopiesPayload(const EngineUse& use, const LineChunk& chunk) co
 // Null for no room.
 CallRequests::Room GroupSender::Allocate(const EngineUse& use, const Run& run, size_t private_len) {
   const Bin bin = run.chunk->bin;
-  const bool privates = options_.private_bytes != nullptr;
-  return requests_->Allocate(bin.port, bin.lcore, {run.members(), false, privates, private_len},
-                             body_.segments(), CopiesPayload(use, *run.chunk),
+  const Channel::Shape shape{run.members(), false, HasPrivate(), private_len, HasTable()};
+  return requests_->Allocate(bin.port, bin.lcore, shape, body_.segments(),
+                             CopiesPayload(use, *run.chunk),
                              [&](Request* request) { Gather(use, *request); });
+}
+
+// Where the run's is the only request of an asynchronous send, and there is room for it, nothing is
+// left to this thread once it is posted: the send may be collected then, and begun anew. It may
+// take the sender's own holds, too, instead of new ones, which cost waiting for all that was
+// written.
+bool GroupSender::IsLast(const EngineUse& use, const Run& run) const {
+  return async_ != nullptr && run.last && rest_.empty() && by_lines_ == 0 &&
+         use.channel()->HasRoom(run.chunk->bin.lcore);
 }
 
 // False: no room. The request is back then, its memory as it was until another one is allocated.
@@ -177,8 +182,8 @@ bool GroupSender::Post(const EngineUse& use, const Run& run, const CallRequests:
   guard.release();
   request->lines = run.chunk->lines.data() + run.from;
   request->alike = run.chunk->alike;
-  const bool keeps = request->caller_keeps;
-  request->line_holds = keeps ? snapshot_holds_.count() : snapshot_holds_.Give();
+  ended_ = IsLast(use, run);
+  HoldLines(request, &snapshot_holds_, ended_);
   request->sharing = static_cast<Sharing>(options_.strategy);
   request->hop_limit = options_.hop_limit;
   if (room.copy != nullptr) {
@@ -187,7 +192,7 @@ bool GroupSender::Post(const EngineUse& use, const Run& run, const CallRequests:
     request->payload_sum = payload_sum_;
     request->segments = body_.segments().data();
     request->nb_segments = static_cast<uint16_t>(body_.segments().size());
-    request->payload_holds = keeps ? body_holds_.count() : body_holds_.Give();
+    HoldPayload(request, &body_holds_, ended_);
     request->followed = !IsConstant() && use.engine()->FollowsReading(run.chunk->bin.port);
   }
   request->bytes += uint64_t{run.members()} * (body_.len() + kIpv6Headers);
@@ -199,6 +204,11 @@ bool GroupSender::Post(const EngineUse& use, const Run& run, const CallRequests:
     }
     // Who collects it wants to know.
     request->nobody_waits.store(false, std::memory_order_relaxed);
+    // Requests that were given back have advanced it.
+    if (ended_) {
+      SetResult({revision_, members_, members_ - failed_});
+      async_->left.store(request->reading != nullptr ? 2 : 1, std::memory_order_relaxed);
+    }
   }
   if (!requests_->Post(run.chunk->bin.lcore, request, [&](Request* done) { Gather(use, *done); })) {
     if (async_ != nullptr && async_->wants_errors) async_->nb_posted--;
@@ -208,6 +218,18 @@ bool GroupSender::Post(const EngineUse& use, const Run& run, const CallRequests:
   if (async_ != nullptr) left_to_lcores_++;
   by_lines_ += run.members();
   return true;
+}
+
+void GroupSender::SetResult(const SendResult& result) {
+  async_->result.revision = result.revision;
+  async_->result.members = result.members;
+  async_->result.sent = result.sent;
+}
+
+void GroupSender::EndAsync(const SendResult& result) {
+  if (ended_) return;
+  SetResult(result);
+  Advance(async_, AsyncSend::kPosting - left_to_lcores_);
 }
 
 // Requests are gathered in the order they were posted in.
@@ -224,7 +246,7 @@ void GroupSender::Gather(const EngineUse& use, const Request& request) {
       continue;
     }
     use.seat().counters.Add(Counter::kKernelStopped);
-    if (options_.private_bytes == nullptr) {
+    if (!HasPrivate()) {
       ToRest({posted.chunk, place, static_cast<uint16_t>(place + 1)});
       continue;
     }

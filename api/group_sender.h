@@ -13,6 +13,7 @@
 #include "api/group_state.h"
 #include "api/payload_body.h"
 #include "api/spare_holds.h"
+#include "engine/datapath/cancellation.h"
 
 namespace groupcast {
 
@@ -20,8 +21,8 @@ namespace groupcast {
 // are go straight to their lcores, a chunk at a time; all others go as sendgroup() would send them.
 class GroupSender {
  public:
-  // `async`: where the send leaves what becomes of it later; null: it is waited for. All are
-  // borrowed for the sender's life.
+  // `async`: where the send leaves what becomes of it later; null: it is waited for, with
+  // cancellation off. All are borrowed for the sender's life.
   GroupSender(Group::State* group, Payload::Body* body, const SendOptions& options,
               AsyncSend* async);
   GroupSender(const GroupSender&) = delete;
@@ -32,9 +33,10 @@ class GroupSender {
 
   SendResult Send();
   // What was sent so far, should Send() not come to its end.
-  SendResult SoFar() const { return {snapshot_->revision, snapshot_->members, by_lines_}; }
-  // What an asynchronous send has left then, and lcores advance it by.
-  uint32_t left_to_lcores() const { return left_to_lcores_; }
+  SendResult SoFar() const { return {revision_, members_, by_lines_}; }
+  // An asynchronous send's last word, unless it was left to the lcores already: what became of it,
+  // and that they advance it by the rest.
+  void EndAsync(const SendResult& result);
 
  private:
   // Members [from, to) of a chunk.
@@ -42,6 +44,7 @@ class GroupSender {
     const LineChunk* chunk;
     uint16_t from;
     uint16_t to;
+    bool last = false;     // nobody else is to be sent to
     bool all_fit = false;  // with private_room bytes of their own
     size_t private_room = 0;
     uint16_t members() const { return static_cast<uint16_t>(to - from); }
@@ -56,8 +59,10 @@ class GroupSender {
     size_t append_len;
   };
 
+  bool HasTable() const { return options_.private_table.rows > 0; }
+  bool HasPrivate() const { return HasTable() || options_.private_bytes != nullptr; }
   bool WaitsForDone() const { return async_ != nullptr && async_->stage == Stage::kDone; }
-  bool UsesLines(const EngineUse& use) const;
+  bool UsesLines(const EngineUse& use);
   void SendLines(const EngineUse& use);
   void SendChunk(const EngineUse& use, const Run& run);
   void PostRun(const EngineUse& use, const Run& run);
@@ -65,7 +70,17 @@ class GroupSender {
   bool CopiesPayload(const EngineUse& use, const LineChunk& chunk) const;
   CallRequests::Room Allocate(const EngineUse& use, const Run& run, size_t private_len);
   bool Post(const EngineUse& use, const Run& run, const CallRequests::Room& room);
+  void SetResult(const SendResult& result);
+  bool IsLast(const EngineUse& use, const Run& run) const;
+  // Before what may be a cancellation point.
+  void CancellationEnds() {
+    if (async_ != nullptr && !cancellation_off_) cancellation_off_.emplace();
+  }
   void PostWithPrivate(const EngineUse& use, Run run);
+  void PostWithTable(const EngineUse& use, Run run);
+  uint16_t PutRows(const Run& run, Request* request) const;
+  void NoRoomFor(const EngineUse& use, const Run& run);
+  bool PrivateOf(const LineChunk& chunk, uint16_t place, PrivateBytes* bytes);
   bool Ask(Run* run, PrivateBytes* bytes);
   bool PutPrivates(size_t room_len, Run* run, PrivateBytes* bytes, Request* request);
   void NoRoomFor(const EngineUse& use, const LineChunk& chunk, uint16_t place,
@@ -87,10 +102,14 @@ class GroupSender {
   const SendOptions& options_;
   AsyncSend* const async_;
   const LineSnapshot* const snapshot_;
+  // Of the snapshot, which may be gone once the last request is posted.
+  const uint64_t revision_;
+  const size_t members_;
   SpareHolds snapshot_holds_;
   SpareHolds body_holds_;
-  const UdpSocket socket_;
+  const UdpSocket& socket_;  // as the snapshot has it
   const bool nonblocking_;
+  std::optional<CancellationOff> cancellation_off_;
   uint64_t call_ = 0;  // with an engine
   uint16_t payload_sum_ = 0;
   std::optional<CallRequests> requests_;
@@ -102,7 +121,8 @@ class GroupSender {
   size_t gathered_ = 0;         // of posted_
   std::vector<Rest> rest_;
   std::string rest_bytes_;
-  uint32_t left_to_lcores_ = 0;
+  uint32_t left_to_lcores_ = 0;  // of what an asynchronous send is advanced by
+  bool ended_ = false;           // the asynchronous send is the lcores'
   size_t by_lines_ = 0;
   size_t failed_ = 0;
 };

@@ -10,6 +10,7 @@
 #include "api/group_sender.h"
 #include "api/line_member.h"
 #include "api/private_part.h"
+#include "api/private_rows.h"
 #include "engine/datapath/channel.h"
 
 namespace groupcast {
@@ -38,12 +39,27 @@ bool GroupSender::Fits(const HeaderLine& line, const PrivateBytes& bytes) const 
              line.path_mtu;
 }
 
+// False: there are none for it, which is its error.
+bool GroupSender::PrivateOf(const LineChunk& chunk, uint16_t place, PrivateBytes* bytes) {
+  if (!HasTable()) {
+    options_.private_bytes(RecipientOf(chunk, place), bytes);
+    return true;
+  }
+  if (RowOf(options_.private_table, chunk.tags[place], bytes)) return true;
+  Fail(RecipientOf(chunk, place), EINVAL);
+  return false;
+}
+
 // Asks member run.from, and those behind it whom its line can't take, until one's can; that is
 // run->from then. False: there is none.
 bool GroupSender::Ask(Run* run, PrivateBytes* bytes) {
   for (; run->from < run->to; run->from++) {
     *bytes = {};
-    options_.private_bytes(RecipientOf(*run->chunk, run->from), bytes);
+    if (likely(!HasTable())) {
+      options_.private_bytes(RecipientOf(*run->chunk, run->from), bytes);
+    } else if (!PrivateOf(*run->chunk, run->from, bytes)) {
+      continue;
+    }
     // Most often room for everyone.
     const bool bases = HasBase(bytes->prepend) && HasBase(bytes->append);
     if (likely(bases && run->all_fit && bytes->prepend.iov_len <= run->private_room &&
@@ -61,6 +77,12 @@ void GroupSender::PostWithPrivate(const EngineUse& use, Run run) {
   const size_t shared_len = body_.len() + kIpv6Headers;
   run.all_fit = shared_len <= run.chunk->least_mtu;
   run.private_room = run.all_fit ? run.chunk->least_mtu - shared_len : 0;
+  const PrivateTable& table = options_.private_table;
+  if (HasTable() && run.all_fit && table.base != nullptr && table.prepend_len <= run.private_room &&
+      table.append_len <= run.private_room - table.prepend_len) {
+    PostWithTable(use, run);
+    return;
+  }
   const size_t most_len =
       use.channel()->MostPrivate(bin.port, bin.lcore, {kMembersAtOnce, false, true, 0}) / 2;
   PrivateBytes bytes;
@@ -81,12 +103,52 @@ void GroupSender::PostWithPrivate(const EngineUse& use, Run run) {
     std::unique_ptr<Request, void (*)(Request*)> request(room.request, Channel::Discard);
     asked = PutPrivates(room_len, &run, &bytes, request.get());
     some.to = static_cast<uint16_t>(some.from + request->nb_recipients);
+    some.last = run.last && !asked;
     if (Post(use, some, {request.release(), room.copy})) continue;
     for (uint16_t i = 0; i < some.members(); i++) {
       NoRoomFor(use, *some.chunk, static_cast<uint16_t>(some.from + i),
                 PrivateBytesIn(*room.request, i));
     }
   }
+}
+
+// Members whose lines can take the table's bytes, whosever they are.
+void GroupSender::PostWithTable(const EngineUse& use, Run run) {
+  const PrivateTable& table = options_.private_table;
+  const Bin bin = run.chunk->bin;
+  const Channel::Shape none{kMembersAtOnce, false, true, 0, true};
+  const size_t each = table.prepend_len + table.append_len;
+  const size_t most =
+      each == 0 ? kMembersAtOnce : use.channel()->MostPrivate(bin.port, bin.lcore, none) / 2 / each;
+  while (run.from < run.to) {
+    Run some = run;
+    const size_t at_once = by_lines_ == 0 ? kMembersFirst : kMembersAtOnce;
+    const size_t n = std::clamp<size_t>(most, 1, std::min<size_t>(at_once, run.members()));
+    some.to = static_cast<uint16_t>(run.from + n);
+    const CallRequests::Room room = Allocate(use, some, each * n);
+    if (room.request != nullptr) some.to = PutRows(some, room.request);
+    some.last = run.last && some.to == run.to;
+    if (some.members() > 0 && (room.request == nullptr || !Post(use, some, room))) {
+      NoRoomFor(use, some);
+    }
+    run.from = some.to;
+    // The request ends where a member has no row.
+    if (some.members() == n) continue;
+    if (some.members() == 0) Channel::Discard(room.request);
+    Fail(RecipientOf(*run.chunk, run.from++), EINVAL);
+  }
+}
+
+// The rows of the run's members up to the first that has none, which it returns.
+uint16_t GroupSender::PutRows(const Run& run, Request* request) const {
+  const PrivateTable& table = options_.private_table;
+  const PrivateRows rows(table, body_.len(), request);
+  const uint16_t n = rows.Copy(run.chunk->tags.data() + run.from, run.members());
+  request->nb_recipients = n;
+  request->prepend_len = static_cast<uint16_t>(table.prepend_len);
+  request->append_len = static_cast<uint16_t>(table.append_len);
+  request->bytes = n * (table.prepend_len + table.append_len);
+  return static_cast<uint16_t>(run.from + n);
 }
 
 // Member run->from, whose bytes these are, and those behind it as long as the request has room for
@@ -104,6 +166,16 @@ bool GroupSender::PutPrivates(size_t room_len, Run* run, PrivateBytes* bytes, Re
   request->nb_recipients = parts.count();
   request->bytes = parts.len();
   return asked;
+}
+
+void GroupSender::NoRoomFor(const EngineUse& use, const Run& run) {
+  for (uint16_t i = run.from; i < run.to; i++) {
+    if (use.engine()->stopping()) {
+      ToRest({run.chunk, i, static_cast<uint16_t>(i + 1)});
+    } else {
+      Fail(RecipientOf(*run.chunk, i), EAGAIN);
+    }
+  }
 }
 
 void GroupSender::NoRoomFor(const EngineUse& use, const LineChunk& chunk, uint16_t place,

@@ -40,6 +40,7 @@ void GroupSender::ToRest(const LineChunk& chunk, uint16_t place, const iovec& pr
 
 // The private bytes of those that were not asked for theirs yet.
 void GroupSender::AskRest() {
+  CancellationEnds();
   std::vector<Rest> members;
   members.swap(rest_);
   for (const Rest& member : members) {
@@ -48,13 +49,14 @@ void GroupSender::AskRest() {
       continue;
     }
     PrivateBytes bytes;
-    options_.private_bytes(RecipientOf(*member.chunk, member.place), &bytes);
+    if (!PrivateOf(*member.chunk, member.place, &bytes)) continue;
     ToRest(*member.chunk, member.place, bytes.prepend, bytes.append);
   }
 }
 
 void GroupSender::SendRest() {
   if (rest_.empty()) return;
+  CancellationEnds();
   std::string whole;
   iovec shared{};
   const std::span<const PayloadSegment> segments = body_.segments();

@@ -21,8 +21,8 @@ namespace groupcast {
 
 MemberKey KeyOf(const Recipient& member);
 
-// What a Group stands for. Changes and Attend() take the writer's mutex; senders use members() and
-// socket() only. Three files: group.cc (the public face), group_changes.cc (membership),
+// What a Group stands for. Changes and Attend() take the writer's mutex; senders use members()
+// only. Three files: group.cc (the public face), group_changes.cc (membership),
 // group_lines.cc (what the lines say, and how they follow the routes).
 class Group::State {
  public:
@@ -44,8 +44,10 @@ class Group::State {
   const GroupMembers& members() const { return members_; }
   int sd() const { return sd_; }
   bool six() const { return six_; }  // an AF_INET6 socket
-  // As read at creation or by Refresh().
-  UdpSocket socket() const;
+  // As read at creation or by Refresh(), or for another engine, before the snapshot was published.
+  static const UdpSocket& SocketOf(const LineSnapshot& snapshot) {
+    return *static_cast<const UdpSocket*>(snapshot.options.get());
+  }
   // Some sender sent to it: its next hops are in use.
   void NoteUsed() {
     if (!used_.load(std::memory_order_relaxed)) used_.store(true, std::memory_order_relaxed);
@@ -74,6 +76,7 @@ class Group::State {
   // group_changes.cc
   absl::Status Check(std::span<const Recipient> members) const;
   uint64_t PublishChange();
+  void Publish(uint32_t engine) { members_.Publish(revision_, engine, published_socket_); }
 
   // group_lines.cc; the writer's mutex is held.
   bool ReadSocketAgain();
@@ -112,8 +115,8 @@ class Group::State {
   int64_t marked_ns_ = 0;
   absl::flat_hash_map<IpAddress, int64_t> expiries_;  // of path MTUs, CLOCK_MONOTONIC
 
-  mutable std::mutex socket_mutex_;
   UdpSocket socket_;
+  std::shared_ptr<const UdpSocket> published_socket_ = std::make_shared<UdpSocket>();
 
   std::atomic<bool> has_ingress_{false};
   // Under the writer's mutex: the engine and its lcore that own the ingress's flow; none: 0.

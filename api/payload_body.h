@@ -5,7 +5,6 @@
 #include <sys/types.h>
 
 #include <array>
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -14,6 +13,7 @@
 
 #include "api/groupcast/payload.h"
 #include "api/memory_region.h"
+#include "engine/datapath/holds.h"
 #include "engine/datapath/shared_payload.h"
 
 namespace groupcast {
@@ -39,13 +39,12 @@ class Payload::Body {
     if (for_devices_) return PayloadMemory::kDpdk;
     return mapped_for_ == engine_instance ? PayloadMemory::kMapped : PayloadMemory::kAny;
   }
-  bool in_use() const { return holds.load(std::memory_order_acquire) != 0; }
+  bool in_use() const { return holds.Any(); }
   // Folded sum of the bytes; of a copied one made once.
   uint16_t Sum() const;
   void SetSum();
 
-  // Of whoever sends it or reads it; on a line of its own, as lcores give theirs back.
-  alignas(64) std::atomic<uint32_t> holds{0};
+  Holds holds;  // of whoever sends it or reads it
 
  private:
   Body() = default;

@@ -4,17 +4,19 @@
 
 #include <algorithm>
 #include <array>
+#include <type_traits>
+
+#include "engine/datapath/asymmetric_fence.h"
 
 namespace groupcast {
 namespace {
 
-constexpr uint32_t kNoSeat = UINT32_MAX;
-
-std::array<Seat, kMaxChannels>& Seats() {
-  // Never destroyed: threads may outlive the process's other static objects.
-  static auto* seats = new std::array<Seat, kMaxChannels>;
-  return *seats;
-}
+// Never destroyed: threads may outlive the process's other static objects.
+constinit std::array<Seat, kMaxChannels> seats;
+static_assert(std::is_trivially_destructible_v<Seat>);
+constinit Counters shared_counters;
+constinit std::atomic<RunningEngine*> attached_engine{nullptr};
+constinit std::atomic<uint32_t> uses_without_seat{0};
 
 // Without destructors: readable to the thread's very end.
 thread_local uint32_t current_seat = kNoSeat;
@@ -28,7 +30,7 @@ struct Ticket {
     // A call that a signal handler ended by exit() is still there.
     if (number == kNoSeat || InCallHere()) return;
     current_seat = kNoSeat;
-    Seats()[number].taken.store(false, std::memory_order_release);
+    seats[number].taken.store(false, std::memory_order_release);
   }
 };
 
@@ -37,8 +39,8 @@ uint32_t TakeSeat() {
   if (ticket.number != kNoSeat) return ticket.number;
   for (uint32_t i = 0; i < kMaxChannels; i++) {
     // Acquire: the seat's former thread left its channel in this state.
-    if (!Seats()[i].taken.load(std::memory_order_relaxed) &&
-        !Seats()[i].taken.exchange(true, std::memory_order_acq_rel)) {
+    if (!seats[i].taken.load(std::memory_order_relaxed) &&
+        !seats[i].taken.exchange(true, std::memory_order_acq_rel)) {
       ticket.number = i;
       return i;
     }
@@ -46,89 +48,79 @@ uint32_t TakeSeat() {
   return kNoSeat;
 }
 
-std::atomic<uint32_t>& UsesWithoutSeat() {
-  static std::atomic<uint32_t> uses{0};
-  return uses;
-}
-
 }  // namespace
 
-void ForgetUses() { UsesWithoutSeat().store(0, std::memory_order_relaxed); }
+void ForgetUses() { uses_without_seat.store(0, std::memory_order_relaxed); }
 
 void NoteThreadExits() { exits = true; }
 bool ThreadExits() { return exits; }
 
+uint32_t SeatHere() { return current_seat; }
+
 bool InCallHere() {
-  return current_seat != kNoSeat && Seats()[current_seat].in_call.load(std::memory_order_relaxed);
+  return current_seat != kNoSeat && seats[current_seat].in_call.load(std::memory_order_relaxed);
 }
 
-std::atomic<RunningEngine*>& AttachedEngine() {
-  static std::atomic<RunningEngine*> engine{nullptr};
-  return engine;
-}
+std::atomic<RunningEngine*>& AttachedEngine() { return attached_engine; }
 
-Counters& SharedCounters() {
-  static auto* counters = new Counters;
-  return *counters;
-}
+Counters& SharedCounters() { return shared_counters; }
 
-Seat& SeatAt(uint32_t number) { return Seats()[number]; }
+Seat& SeatAt(uint32_t number) { return seats[number]; }
 
 bool AllOutOfCalls() {
-  return UsesWithoutSeat().load(std::memory_order_seq_cst) == 0 &&
-         std::none_of(Seats().begin(), Seats().end(), [](const Seat& seat) {
-           return seat.in_call.load(std::memory_order_seq_cst);
+  // Acquire: what they did with the engine happened before it goes.
+  return uses_without_seat.load(std::memory_order_seq_cst) == 0 &&
+         std::none_of(seats.begin(), seats.end(), [](const Seat& seat) {
+           return seat.in_call.load(std::memory_order_acquire);
          });
 }
 
 void CountHere(Counter counter, uint64_t n) {
   if (current_seat != kNoSeat) {
-    Seats()[current_seat].counters.Add(counter, n);
+    seats[current_seat].counters.Add(counter, n);
   } else {
-    SharedCounters().AddShared(counter, n);
+    shared_counters.AddShared(counter, n);
   }
 }
 
 EngineUse::EngineUse(Need need) {
-  if (AttachedEngine().load(std::memory_order_relaxed) == nullptr) return;
+  if (attached_engine.load(std::memory_order_relaxed) == nullptr) return;
   if (need == Need::kEngineOnly) {
-    UsesWithoutSeat().fetch_add(1, std::memory_order_seq_cst);
-    engine_ = AttachedEngine().load(std::memory_order_seq_cst);
-    if (engine_ == nullptr) UsesWithoutSeat().fetch_sub(1, std::memory_order_seq_cst);
+    uses_without_seat.fetch_add(1, std::memory_order_seq_cst);
+    engine_ = attached_engine.load(std::memory_order_seq_cst);
+    if (engine_ == nullptr) uses_without_seat.fetch_sub(1, std::memory_order_seq_cst);
     return;
   }
-  if (exits || InCallHere()) {
+  uint32_t number = current_seat;
+  if (unlikely(number == kNoSeat) && !exits) number = current_seat = TakeSeat();
+  if (unlikely(exits || number == kNoSeat ||
+               seats[number].in_call.load(std::memory_order_relaxed))) {
     kernel_reason_ = Counter::kKernelNoChannel;
     return;
   }
-  const uint32_t number = TakeSeat();
-  if (number == kNoSeat) {
-    kernel_reason_ = Counter::kKernelNoChannel;
-    return;
-  }
-  current_seat = number;
-  Seat& seat = SeatAt(number);
-  // Sequentially consistent with groupcast_detach(), which clears the engine and then looks here.
-  seat.in_call.store(true, std::memory_order_seq_cst);
-  RunningEngine* engine = AttachedEngine().load(std::memory_order_seq_cst);
+  Seat& seat = seats[number];
+  // With groupcast_detach(), which clears the engine and then looks here.
+  seat.in_call.store(true, std::memory_order_relaxed);
+  LightFence();
+  RunningEngine* engine = attached_engine.load(std::memory_order_acquire);
   Channel* channel = engine != nullptr ? engine->ChannelOf(number) : nullptr;
-  if (channel == nullptr) {
-    seat.in_call.store(false, std::memory_order_seq_cst);
+  if (unlikely(channel == nullptr)) {
+    seat.in_call.store(false, std::memory_order_release);
     if (engine != nullptr) kernel_reason_ = Counter::kKernelNoChannel;
     return;
   }
   engine_ = engine;
   channel_ = channel;
   number_ = number;
-  has_seat_ = true;
+  seat_ = &seat;
 }
 
 void EngineUse::End() {
   if (engine_ == nullptr) return;
-  if (has_seat_) {
-    seat().in_call.store(false, std::memory_order_seq_cst);
+  if (seat_ != nullptr) {
+    seat_->in_call.store(false, std::memory_order_release);
   } else {
-    UsesWithoutSeat().fetch_sub(1, std::memory_order_seq_cst);
+    uses_without_seat.fetch_sub(1, std::memory_order_seq_cst);
   }
   engine_ = nullptr;
   channel_ = nullptr;

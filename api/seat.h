@@ -26,7 +26,7 @@ std::atomic<RunningEngine*>& AttachedEngine();
 // Counters of engines that were detached, and of threads without a seat.
 Counters& SharedCounters();
 Seat& SeatAt(uint32_t number);
-// Whether nobody uses the engine, with a seat or without.
+// Whether nobody uses the engine, with a seat or without. After it was cleared, and a HeavyFence().
 bool AllOutOfCalls();
 // In a child: its parent's threads are not here.
 void ForgetUses();
@@ -34,6 +34,9 @@ void ForgetUses();
 uint64_t ReadAttached(Counter counter);
 // Counts on the thread's own seat if it has one, else on the shared counters.
 void CountHere(Counter counter, uint64_t n);
+// The thread's seat; kNoSeat: it has none yet, or never gets one.
+inline constexpr uint32_t kNoSeat = UINT32_MAX;
+uint32_t SeatHere();
 // This thread's own objects are being destroyed: from now on what it sends (in destructors,
 // handlers of exit()) goes by the kernel.
 void NoteThreadExits();
@@ -58,12 +61,20 @@ class EngineUse {
   Counter kernel_reason() const { return kernel_reason_; }
   Channel* channel() const { return channel_; }  // null: none needed
   uint32_t number() const { return number_; }
-  Seat& seat() const { return SeatAt(number_); }
+  Seat& seat() const { return *seat_; }
+  // On the thread's own seat if it has one, else on the shared counters.
+  void Count(Counter counter, uint64_t n) const {
+    if (seat_ != nullptr) {
+      seat_->counters.Add(counter, n);
+    } else {
+      CountHere(counter, n);
+    }
+  }
 
  private:
   RunningEngine* engine_ = nullptr;
   Channel* channel_ = nullptr;
-  bool has_seat_ = false;
+  Seat* seat_ = nullptr;  // with a channel
   uint32_t number_ = 0;
   Counter kernel_reason_ = Counter::kKernelNoEngine;
 };

@@ -8,12 +8,12 @@
 #include <span>
 
 #include "api/caller_buffer.h"
-#include "api/cancellation.h"
 #include "api/engine_path.h"
 #include "api/kernel_path.h"
 #include "api/plain_call.h"
 #include "api/seat.h"
 #include "api/udp_socket.h"
+#include "engine/datapath/cancellation.h"
 
 namespace groupcast {
 namespace {

@@ -6,39 +6,42 @@
 #include <cstdint>
 #include <utility>
 
+#include "engine/datapath/holds.h"
+
 namespace groupcast {
 
-// Holds of one thing, of which a thread gives some away: the lcores give those back one by one, and
-// would lose the count's cache line each time if they were taken so, too.
+// Holds of one thing, of which a thread gives some away, to be given back one by one. Several are
+// taken at once: other threads take some, too.
 class SpareHolds {
  public:
   static constexpr uint32_t kAtOnce = 64;
 
   SpareHolds() = default;
   // Takes over `own` holds, at least one.
-  SpareHolds(std::atomic<uint32_t>* holds, uint32_t own) : holds_(holds), left_(own) {}
+  SpareHolds(HoldPlaces places, uint32_t own) : places_(places), left_(own) {}
   SpareHolds(SpareHolds&& other) noexcept
-      : holds_(std::exchange(other.holds_, nullptr)), left_(other.left_) {}
+      : places_(other.places_), left_(std::exchange(other.left_, 0)) {}
   SpareHolds& operator=(SpareHolds&&) = delete;
   // Gives back what is left.
   ~SpareHolds() {
     // Publishes all that this thread read.
-    if (holds_ != nullptr) holds_->fetch_sub(left_, std::memory_order_release);
+    if (left_ > 0) places_.taken->fetch_sub(left_, std::memory_order_release);
   }
 
-  std::atomic<uint32_t>* count() const { return holds_; }
-  // One hold for somebody else, who gives it back there. One always stays.
-  std::atomic<uint32_t>* Give() {
-    if (left_ == 1) {
-      holds_->fetch_add(kAtOnce, std::memory_order_relaxed);
+  // Where somebody who gets one later will find it (LeaveRequest()).
+  const HoldPlaces& places() const { return places_; }
+  // One hold for somebody else, who gives it back there. One stays, unless it is the `last`.
+  std::atomic<uint32_t>* Give(bool last = false) {
+    if (left_ == 1 && !last) {
+      places_.taken->fetch_add(kAtOnce, std::memory_order_relaxed);
       left_ += kAtOnce;
     }
     left_--;
-    return holds_;
+    return places_.given;
   }
 
  private:
-  std::atomic<uint32_t>* holds_ = nullptr;
+  HoldPlaces places_;
   uint32_t left_ = 0;
 };
 

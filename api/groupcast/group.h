@@ -40,6 +40,19 @@ struct PrivateBytes {
   iovec append{};
 };
 
+// The private bytes of a send's members in one array of the application's: that of a member is the
+// row whose number is the member's tag. Its first `prepend_len` bytes go before the payload, the
+// `append_len` bytes behind these go behind it. Read on the sending thread before the send returns
+// (SendAsync(), too); nothing of it is written or kept. Rows may overlap. A fifth of the work of
+// SendOptions::private_bytes.
+struct PrivateTable {
+  const void* base = nullptr;  // of row 0
+  size_t rows = 0;             // 0: there is no table, and nobody has private bytes
+  size_t stride = 0;           // bytes from one row to the next
+  size_t prepend_len = 0;      // bytes
+  size_t append_len = 0;       // bytes
+};
+
 struct SendOptions {
   // Never waits for room, like MSG_DONTWAIT; also where the socket is O_NONBLOCK.
   bool nonblocking = false;
@@ -55,6 +68,10 @@ struct SendOptions {
   // too), in no order that one may rely on; null: nobody has private bytes. It may throw
   // std::bad_alloc only. What it sends itself goes by the kernel; it must not change the group.
   std::function<void(const Recipient&, PrivateBytes*)> private_bytes;
+  // Instead of `private_bytes`, where everybody's have the same lengths. A member whose tag is not
+  // below `rows` is not sent to and fails with EINVAL; without a base, or with more bytes than a
+  // datagram holds, each fails as sendgroup() says (EFAULT, EMSGSIZE).
+  PrivateTable private_table;
   // Where Send() adds the members that it failed for; null: nobody wants to know. SendAsync() does
   // not write to it: not null, it makes CompletedSend::errors be filled.
   std::vector<MemberError>* errors = nullptr;
@@ -102,7 +119,8 @@ class GROUPCAST_API Group {
   // Sends one datagram to each member: its prepend, the payload, its append. Blocks as sendgroup()
   // does (each packet was accepted by its port's ring or by the kernel), and never with
   // `nonblocking`. `payload` may be sent again, changed or released as its form allows.
-  //   kInvalidArgument     the payload was released.
+  //   kInvalidArgument     the payload was released; or the options have both `private_bytes` and
+  //                        a `private_table`. Nothing was sent.
   //   kResourceExhausted   no memory for the call; some members may have been sent to.
   // What goes wrong for one member is no error of the call: see SendOptions::errors.
   absl::StatusOr<SendResult> Send(const Payload& payload, const SendOptions& options = {});
@@ -110,7 +128,7 @@ class GROUPCAST_API Group {
   // The same without waiting for anything: nonblocking whatever the options say. The send is
   // collected from `queue` as a CompletedSend with this `user_data`, exactly once, when it has
   // reached `stage`. Members that go by the kernel are sent to before this returns.
-  //   kInvalidArgument     the payload was released. Nothing was sent.
+  //   kInvalidArgument     as with Send(). Nothing was sent.
   //   kResourceExhausted   `queue` has no room, or no memory, for one more: collect some. Nothing
   //                        was sent.
   //   kAborted             no memory for all of it: it completes all the same, with what was sent.

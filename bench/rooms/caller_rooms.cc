@@ -61,8 +61,9 @@ void AwaitEngine() {
   if (groupcast_counter_value("kernel_recipients") > 0) Die("some datagrams went by the kernel");
 }
 
-std::string NameOf(const std::string& call, size_t prepend_len) {
-  return prepend_len > 0 ? call + "_prepend" + std::to_string(prepend_len) : call;
+std::string NameOf(const std::string& call, size_t prepend_len, bool table = false) {
+  const std::string how = table ? "_table" : "_prepend";
+  return prepend_len > 0 ? call + how + std::to_string(prepend_len) : call;
 }
 
 void AddSendGroup(const std::shared_ptr<Caller>& caller, size_t prepend_len,
@@ -79,8 +80,9 @@ void AddSendGroup(const std::shared_ptr<Caller>& caller, size_t prepend_len,
       {NameOf("caller/sendgroup", prepend_len), "recipient", kRecipients, round, AwaitEngine});
 }
 
+// `table`: the private bytes lie in an array; else a function is asked.
 void AddGroupSend(const std::shared_ptr<Caller>& caller, uint32_t recipients, size_t prepend_len,
-                  std::vector<Room>* rooms) {
+                  bool table, std::vector<Room>* rooms) {
   struct State {
     Group group;
     CompletionQueue queue;
@@ -99,7 +101,10 @@ void AddGroupSend(const std::shared_ptr<Caller>& caller, uint32_t recipients, si
   if (const auto added = group->Add(members); !added.ok()) Die(added.status().ToString());
   auto state = std::make_shared<State>(
       State{*std::move(group), *std::move(queue), *std::move(payload), {}, {}});
-  if (prepend_len > 0) {
+  if (table) {
+    // One row for everybody.
+    state->options.private_table = {caller->prepend.data(), recipients, 0, prepend_len, 0};
+  } else if (prepend_len > 0) {
     state->options.private_bytes = [=](const Recipient&, PrivateBytes* bytes) {
       bytes->prepend = {caller->prepend.data(), prepend_len};
     };
@@ -117,10 +122,10 @@ void AddGroupSend(const std::shared_ptr<Caller>& caller, uint32_t recipients, si
   };
   if (recipients == kRecipients) {
     rooms->push_back(
-        {NameOf("caller/group_send", prepend_len), "recipient", recipients, round, settle});
+        {NameOf("caller/group_send", prepend_len, table), "recipient", recipients, round, settle});
   } else {
     const std::string name = "caller/group_send_to_" + std::to_string(recipients);
-    rooms->push_back({NameOf(name, prepend_len), "send", 1, round, settle});
+    rooms->push_back({NameOf(name, prepend_len, table), "send", 1, round, settle});
   }
 }
 
@@ -131,9 +136,11 @@ void AddCallerRooms(std::vector<Room>* rooms) {
   // The longest of all requests fit in the channel at once: nobody waits for room.
   for (const size_t prepend_len : {0, 12, 200}) {
     AddSendGroup(caller, prepend_len, rooms);
-    AddGroupSend(caller, kRecipients, prepend_len, rooms);
+    AddGroupSend(caller, kRecipients, prepend_len, false, rooms);
+    if (prepend_len > 0) AddGroupSend(caller, kRecipients, prepend_len, true, rooms);
   }
-  for (const size_t prepend_len : {0, 12}) AddGroupSend(caller, kFew, prepend_len, rooms);
+  for (const size_t prepend_len : {0, 12}) AddGroupSend(caller, kFew, prepend_len, false, rooms);
+  AddGroupSend(caller, kFew, 12, true, rooms);
 }
 
 }  // namespace groupcast

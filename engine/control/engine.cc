@@ -23,6 +23,8 @@
 #include "engine/control/log.h"
 #include "engine/control/sigpipe.h"
 #include "engine/control/threads.h"
+#include "engine/datapath/asymmetric_fence.h"
+#include "engine/datapath/cancellation.h"
 #include "engine/datapath/request_uses.h"
 
 namespace groupcast {
@@ -212,6 +214,7 @@ absl::StatusOr<std::unique_ptr<RunningEngine>> RunningEngine::Start(const Engine
                        " is not among those of this process: ", absl::StrJoin(cpus, ", ")));
     }
   }
+  AsymmetricFence::Start();
   absl::Status status = CheckHost(self->config_);
   if (status.ok()) status = StartEal(self->config_);
   if (!status.ok()) return status;
@@ -342,6 +345,7 @@ Channel* RunningEngine::ChannelOf(uint32_t number) {
   Channel* channel = table_.channels[number].load(std::memory_order_acquire);
   if (channel != nullptr) return channel;
   if (no_memory_.load(std::memory_order_relaxed)) return nullptr;
+  const CancellationOff cancellation_off;
   const std::lock_guard lock(mutex_);
   const SigpipeBlocked blocked;  // new memory is told to vhost-user's peers
   auto made = MakeChannel(number);

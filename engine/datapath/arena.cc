@@ -4,17 +4,20 @@
 
 #include <new>
 
-#include "engine/datapath/prefetch.h"
-
 namespace groupcast {
 namespace {
 
-constexpr size_t kAhead = 512;  // bytes
+// Where there is room at the beginning, more than this is not gone on with while little is in use.
+// (What is behind the turn may come to wait for younger blocks: not where room gets short.)
+constexpr size_t kWarm = 16384;  // bytes
 
 }  // namespace
 
 Arena::Arena(void* base, size_t size_bytes, rte_iova_t iova)
-    : base_(static_cast<uint8_t*>(base)), size_(size_bytes & ~size_t{63}), iova_(iova) {}
+    : base_(static_cast<uint8_t*>(base)),
+      size_(size_bytes & ~size_t{63}),
+      iova_(iova),
+      rest_(size_) {}
 
 void Arena::Reclaim() {
   while (used_ > 0) {
@@ -23,9 +26,13 @@ void Arena::Reclaim() {
     if (block->holds.load(std::memory_order_acquire) != 0) return;
     used_ -= block->size;
     tail_ += block->size;
-    if (tail_ == size_) tail_ = 0;
+    if (tail_ == size_) {
+      tail_ = 0;
+      rest_ = size_;
+    }
   }
   head_ = tail_ = 0;
+  rest_ = size_;
 }
 
 size_t Arena::Used() {
@@ -33,40 +40,47 @@ size_t Arena::Used() {
   return used_;
 }
 
-void Arena::PrefetchNext() {
-  Reclaim();
-  PrefetchAhead();
+// What is left from there to the end becomes a block that is free already.
+void Arena::LeaveFree(size_t at) {
+  if (at == size_) return;
+  Block* pad = new (At(at)) Block;
+  pad->holds.store(0, std::memory_order_relaxed);
+  pad->size = static_cast<uint32_t>(size_ - at);
 }
 
-void Arena::PrefetchAhead() const {
-  if (size_ - head_ <= kAhead) return;
-  for (size_t at = 0; at < kAhead; at += sizeof(Block)) PrefetchToWrite(base_ + head_ + at);
+// Where such a block has room: head_, or rest_; null: nowhere.
+size_t* Arena::HeadFor(size_t need) {
+  if (used_ > 0 && head_ <= tail_) {
+    // Room is before the oldest block, and where the turn left some.
+    if (need <= tail_ - head_) return &head_;
+    return need <= size_ - rest_ ? &rest_ : nullptr;
+  }
+  const bool fits = need <= size_ - head_;
+  const bool turns =
+      need <= tail_ && (!fits || (head_ >= kWarm && used_ <= 2 * kWarm && tail_ >= head_ / 2));
+  if (!turns) return fits ? &head_ : nullptr;
+  LeaveFree(head_);
+  used_ += size_ - head_;
+  rest_ = head_;
+  head_ = 0;
+  return &head_;
 }
 
 void* Arena::Allocate(size_t len_bytes) {
   const size_t need = RTE_ALIGN_CEIL(len_bytes, size_t{64}) + sizeof(Block);
   Reclaim();
-  if (need > size_ - used_) return nullptr;
-  if (head_ >= tail_ && need > size_ - head_) {
-    // The block does not fit behind head_: what is left there becomes a block that is free already.
-    const size_t rest = size_ - head_;
-    if (used_ + rest + need > size_) return nullptr;
-    if (rest > 0) {
-      Block* pad = new (At(head_)) Block;
-      pad->holds.store(0, std::memory_order_relaxed);
-      pad->size = static_cast<uint32_t>(rest);
-      used_ += rest;
-    }
-    head_ = 0;
-  }
-  if (used_ > 0 && head_ < tail_ && need > tail_ - head_) return nullptr;
-  Block* block = new (At(head_)) Block;
+  size_t* head = HeadFor(need);
+  if (head == nullptr) return nullptr;
+  Block* block = new (At(*head)) Block;
   block->holds.store(1, std::memory_order_relaxed);
   block->size = static_cast<uint32_t>(need);
-  head_ += need;
-  if (head_ == size_) head_ = 0;
-  used_ += need;
-  PrefetchAhead();
+  *head += need;
+  if (head == &rest_) {
+    LeaveFree(rest_);  // which counts as used since the turn
+  } else {
+    used_ += need;
+    if (head_ == size_) head_ = 0;
+  }
   return block + 1;
 }
 

@@ -13,7 +13,9 @@ namespace groupcast {
 // A ring of variable-size blocks in memory that devices may read.
 //
 // Allocate(): the owning thread only. A block is free again when all its holds were released, by
-// whichever threads; the space is reused in the order of allocation. A full arena is "no room".
+// whichever threads; the space is reused in the order of the addresses, around and around. A full
+// arena is "no room". While little is in use, it is the beginning that is used again and again,
+// which the cores have in their caches.
 class Arena {
  public:
   // Does not own `base`, which is 64-byte aligned and outlives the arena.
@@ -25,8 +27,12 @@ class Arena {
   size_t LargestBlock() const { return size_ / 2 - sizeof(Block); }
   // Bytes not yet free. Owning thread; reclaims first.
   size_t Used();
-  // The beginning of what the next block is likely to get, which others had last. Reclaims first.
-  void PrefetchNext();
+  // What the next block is likely to get, which others had last: so many bytes at least; or null.
+  const uint8_t* Next(size_t least_bytes) const {
+    return size_ - head_ >= least_bytes ? base_ + head_ : nullptr;
+  }
+  // Bytes in front of a block that Next() tells, too.
+  static constexpr size_t kHeader = 64;
 
   // Publishes all that this thread read or wrote of the block to the allocation that reuses it.
   static void Release(void* block) {
@@ -51,11 +57,13 @@ class Arena {
     std::atomic<uint32_t> holds;  // allocator: sets; any thread: rw
     uint32_t size;                // allocator only; with this header
   };
+  static_assert(sizeof(Block) == kHeader);
   static Block* Header(void* block) { return static_cast<Block*>(block) - 1; }
 
   Block* At(size_t offset) { return reinterpret_cast<Block*>(base_ + offset); }
   void Reclaim();
-  void PrefetchAhead() const;
+  size_t* HeadFor(size_t need);
+  void LeaveFree(size_t at);
 
   uint8_t* base_;
   size_t size_;
@@ -63,6 +71,7 @@ class Arena {
   size_t head_ = 0;  // next allocation
   size_t tail_ = 0;  // oldest block
   size_t used_ = 0;
+  size_t rest_ = 0;  // where a turn left free what is behind; or size_
 };
 
 }  // namespace groupcast

@@ -12,7 +12,9 @@ size_t Channel::MostPrivate(uint16_t port, size_t lcore, const Shape& shape) con
 
 void Channel::Prepare() {
   Reap(nullptr);
-  ports_.front().requests.front().PrefetchNext();
+  Arena& requests = ports_.front().requests.front();
+  requests.Used();  // reclaims
+  PrefetchNextRequest(requests);
   lanes_.front().ring.PrefetchToPut();
 }
 
@@ -32,6 +34,7 @@ bool Channel::Post(size_t lcore, Request* request) {
   (newest_ != nullptr ? newest_->caller_next : oldest_) = request;
   newest_ = request;
   outstanding_bytes_ += request->bytes;
+  nb_outstanding_++;
   lanes_[lcore].doorbell->Ring();
   return true;
 }
@@ -55,10 +58,23 @@ void Channel::Reap(const Request* keep) {
       (before != nullptr ? before->caller_next : oldest_) = next;
       if (next == nullptr) newest_ = before;
       outstanding_bytes_ -= request->bytes;
+      nb_outstanding_--;
       ReleaseRequest(request);
     }
     request = next;
   }
+}
+
+void Channel::ReapOldest() {
+  while (nb_outstanding_ > kLeftAlone && IsDone(*oldest_)) {
+    Request* request = oldest_;
+    oldest_ = request->caller_next;
+    outstanding_bytes_ -= request->bytes;
+    nb_outstanding_--;
+    ReleaseRequest(request);
+    rte_prefetch0(&oldest_->uses);
+  }
+  if (unlikely(nb_outstanding_ > kMany)) Reap(nullptr);
 }
 
 bool Channel::AllBack() {

@@ -53,6 +53,8 @@ class Channel {
   // Private bytes that one request of this shape may carry for sure once the arena is free.
   size_t MostPrivate(uint16_t port, size_t lcore, const Shape& shape) const;
 
+  // Whether Post() takes one more. It stays so until the next one.
+  bool HasRoom(size_t lcore) const { return lanes_[lcore].ring.HasRoom(); }
   // Hands the request to its lcore and wakes it if it sleeps. False: no room, still the caller's.
   bool Post(size_t lcore, Request* request);
 
@@ -71,17 +73,25 @@ class Channel {
   // Gives back the outstanding requests that are done and older than `keep`, whose results somebody
   // still has to look at; null: all that are done.
   void Reap(const Request* keep);
+  // The same for a call that does not wait: the newest ones are left alone, of which the lcore may
+  // be writing that they are done, and what is behind one that is not done, unless there are many.
+  // Whoever finds no room then needs Reap().
+  void ReapOldest();
   // Whether no request and no payload is in use any more, by anybody. With that, all that others
   // did in the channel's memory happened before.
   bool AllBack();
 
  private:
+  static constexpr uint32_t kLeftAlone = 4;
+  static constexpr uint32_t kMany = 256;
+
   std::vector<Lane> lanes_;
   std::vector<PortArenas> ports_;
   // On a line of their own: lcores read the above all the time.
   alignas(64) Request* oldest_ = nullptr;
   Request* newest_ = nullptr;
   uint64_t outstanding_bytes_ = 0;
+  uint32_t nb_outstanding_ = 0;
 };
 
 }  // namespace groupcast

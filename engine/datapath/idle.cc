@@ -9,6 +9,8 @@
 
 #include <ctime>
 
+#include "engine/datapath/cancellation.h"
+
 namespace groupcast {
 namespace {
 
@@ -29,7 +31,9 @@ Doorbell::~Doorbell() {
 
 void Doorbell::Wake(Sleeps how) {
   if (how == Sleeps::kForPosts) sem_post(&semaphore_);
-  if (how == Sleeps::kForFrames) eventfd_write(event_, 1);
+  if (how != Sleeps::kForFrames) return;
+  const CancellationOff cancellation_off;
+  eventfd_write(event_, 1);
 }
 
 void Doorbell::Sleep(int64_t most_ns) {

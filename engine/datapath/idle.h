@@ -9,13 +9,16 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "engine/datapath/asymmetric_fence.h"
+
 namespace groupcast {
 
 // Lets an lcore without work sleep until a caller posts, a frame comes, or for a bounded time.
 //
 // The lcore: PrepareSleep(), one more look at all its channels, then Sleep() or CancelSleep(). A
-// caller: Ring() after its post. Either the lcore's look sees the post or Ring() sees the flag. On
-// lines of its own: callers look at it with each post.
+// caller: Ring() after its post. Either the lcore's look sees the post or Ring() sees the flag
+// (AsymmetricFence; only a sleep that is short anyway may miss a post). On lines of its own:
+// callers look at it with each post.
 class alignas(64) Doorbell {
  public:
   // Sockets that a driver receives by: they are readable while it has frames.
@@ -33,21 +36,27 @@ class alignas(64) Doorbell {
   // Callers' threads, after posting. A system call only if the lcore sleeps.
   void Ring() {
     // Orders the post before the look at the flag (the lcore does the opposite).
-    std::atomic_thread_fence(std::memory_order_seq_cst);
+    LightFence();
     if (sleeps_.load(std::memory_order_relaxed) == Sleeps::kNot) return;
     Wake(sleeps_.exchange(Sleeps::kNot, std::memory_order_relaxed));
   }
 
   // The lcore. `for_frames`: also until one of the sockets has one.
-  void PrepareSleep(bool for_frames) {
+  void PrepareSleep(bool for_frames, int64_t most_ns) {
     sleeps_.store(for_frames ? Sleeps::kForFrames : Sleeps::kForPosts, std::memory_order_relaxed);
-    std::atomic_thread_fence(std::memory_order_seq_cst);
+    // Callers are not interrupted for each of many short sleeps.
+    if (most_ns > kShortNs) {
+      HeavyFence();
+    } else {
+      std::atomic_thread_fence(std::memory_order_seq_cst);
+    }
   }
   void CancelSleep() { sleeps_.store(Sleeps::kNot, std::memory_order_relaxed); }
   void Sleep(int64_t most_ns);
   void SleepForFrames(const Sockets& sockets, int64_t most_ns);
 
  private:
+  static constexpr int64_t kShortNs = 100'000;
   enum class Sleeps : uint8_t { kNot, kForPosts, kForFrames };
   void Wake(Sleeps how);
 

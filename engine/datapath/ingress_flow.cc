@@ -77,7 +77,7 @@ bool IngressFlow::Begin(const IngressLcore& lcore, uint64_t now_tsc) {
       waiting_.store(waiting - 1, std::memory_order_release);
       continue;
     }
-    snapshot->holds.fetch_add(1, std::memory_order_relaxed);
+    snapshot->holds.taken.fetch_add(1, std::memory_order_relaxed);
     snapshot_ = snapshot;
     chunk_ = place_ = 0;
     segment_ = {rte_pktmbuf_mtod(mbuf, const uint8_t*), rte_pktmbuf_iova(mbuf), mbuf->data_len};
@@ -92,7 +92,7 @@ void IngressFlow::End() {
   PostLeft();
   FreeReceived(now_.mbuf);
   now_.mbuf = nullptr;
-  snapshot_->holds.fetch_sub(1, std::memory_order_release);
+  snapshot_->holds.taken.fetch_sub(1, std::memory_order_release);
   snapshot_ = nullptr;
   waiting_.store(waiting_.load(std::memory_order_relaxed) - 1, std::memory_order_release);
 }
@@ -178,16 +178,16 @@ uint16_t IngressFlow::SendSome(IngressLcore* lcore, uint64_t now_tsc) {
 
 bool IngressFlow::Post(IngressLcore* lcore, const LineChunk& chunk, uint16_t n) {
   const size_t private_bytes = size_t{n} * private_len();
-  Request* request =
-      AllocateRequest(&lcore->requests[chunk.bin.port], {n, false, options_.rtp, private_bytes},
-                      /*caller_waits=*/false);
+  Request* request = AllocateRequest(&lcore->requests[chunk.bin.port],
+                                     {n, false, options_.rtp, private_bytes, true},
+                                     /*caller_waits=*/false);
   if (request == nullptr) return false;
   StartRequest(request);
   request->port = chunk.bin.port;
   request->lines = chunk.lines.data() + place_;
   request->alike = chunk.alike;
-  request->line_holds = &snapshot_->holds;
-  snapshot_->holds.fetch_add(1, std::memory_order_relaxed);
+  request->line_holds = &snapshot_->holds.given;
+  snapshot_->holds.taken.fetch_add(1, std::memory_order_relaxed);
   request->sharing = options_.sharing;
   request->hop_limit = now_.hop_limit;
   request->nobody_waits.store(true, std::memory_order_relaxed);
@@ -233,7 +233,7 @@ void IngressFlow::Leave(const LineChunk& chunk, uint16_t to) {
       counters_.Add(FlowCounter::kUnsentRecipients, n);
       return;
     }
-    snapshot_->holds.fetch_add(1, std::memory_order_relaxed);
+    snapshot_->holds.taken.fetch_add(1, std::memory_order_relaxed);
     left_->snapshot = snapshot_;
     left_->rtp = options_.rtp;
     left_->place = rtp_place_;

@@ -5,8 +5,10 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
+#include "engine/datapath/holds.h"
 #include "engine/datapath/request.h"
 
 namespace groupcast {
@@ -66,8 +68,9 @@ struct LineSnapshot {
   std::vector<const LineChunk*> chunks;
   // References on next hops to give back once this snapshot and all before it are gone.
   std::vector<uint32_t> next_hops_left;
-  // Of senders and their requests; on a line of its own, as lcores give theirs back.
-  alignas(64) mutable std::atomic<uint32_t> holds{0};
+  // Of whoever publishes it: what senders need to know beside the members.
+  std::shared_ptr<const void> options;
+  Holds holds;  // of senders and their requests
 };
 
 }  // namespace groupcast

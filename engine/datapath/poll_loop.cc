@@ -192,7 +192,11 @@ void PollLoop::IdleStep() {
 void PollLoop::Sleep(bool quiet) {
   const bool receives = ingress_->Receives(options_.ingress->load());
   const Doorbell::Sockets* sockets = receives && quiet ? ingress_->sockets() : nullptr;
-  doorbell_.PrepareSleep(sockets != nullptr);
+  const int64_t most_ns = sockets != nullptr ? kLongSleepNs
+                          : !quiet           ? kShortSleepNs
+                          : receives         ? kReceiveSleepNs
+                                             : kLongSleepNs;
+  doorbell_.PrepareSleep(sockets != nullptr, most_ns);
   if (Pending()) {
     doorbell_.CancelSleep();
     return;
@@ -201,9 +205,9 @@ void PollLoop::Sleep(bool quiet) {
   const auto reader = static_cast<uint32_t>(options_.lcore);
   options_.readers->Sleeps(reader);
   if (sockets != nullptr) {
-    doorbell_.SleepForFrames(*sockets, kLongSleepNs);
+    doorbell_.SleepForFrames(*sockets, most_ns);
   } else {
-    doorbell_.Sleep(!quiet ? kShortSleepNs : receives ? kReceiveSleepNs : kLongSleepNs);
+    doorbell_.Sleep(most_ns);
   }
   options_.readers->Wakes(reader);
 }

@@ -108,6 +108,9 @@ struct Request : PostedRequest {
   uint64_t socket_cookie;
   uint64_t bytes;  // of all datagrams, with their headers
   uint64_t call;   // number of the call that posted it
+  // Where LeaveRequest() takes holds for those who give them back at line_holds and payload_holds.
+  std::atomic<uint32_t>* lines_taken;
+  std::atomic<uint32_t>* payload_taken;
 };
 static_assert(sizeof(Request) == 5 * 64);
 

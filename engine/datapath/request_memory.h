@@ -16,7 +16,12 @@ struct RequestShape {
   bool own_lines;  // with lines and indices; else they are a registered group's
   bool privates;   // sums or PrivateParts, and `private_len` bytes
   size_t private_len;
+  bool one_length = false;  // everybody's private bytes: without PrivateParts
 };
+
+// Asks for what the next request in the arena is likely to be written to, which lcores had last.
+// The arena's owner only.
+void PrefetchNextRequest(const Arena& arena);
 
 // Bytes of a request of this shape without its private bytes.
 size_t RequestLen(const RequestShape& shape);

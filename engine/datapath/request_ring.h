@@ -27,6 +27,7 @@ class RequestRing {
 
   // The thread. The place of the next one, which the lcore had last.
   void PrefetchToPut() const { PrefetchToWrite(&places_[put_ & mask_]); }
+  bool HasRoom() const { return places_[put_ & mask_].load(std::memory_order_acquire) == nullptr; }
   // False: full.
   bool Put(Request* request) {
     Place& place = places_[put_ & mask_];

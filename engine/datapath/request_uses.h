@@ -79,8 +79,8 @@ inline void LeaveRequest(Request* request) {
   using Uses = RequestUses;
   std::atomic<uint32_t>* line_holds = request->line_holds;
   std::atomic<uint32_t>* payload_holds = request->payload_holds;
-  if (line_holds != nullptr) line_holds->fetch_add(1, std::memory_order_relaxed);
-  if (payload_holds != nullptr) payload_holds->fetch_add(1, std::memory_order_relaxed);
+  if (line_holds != nullptr) request->lines_taken->fetch_add(1, std::memory_order_relaxed);
+  if (payload_holds != nullptr) request->payload_taken->fetch_add(1, std::memory_order_relaxed);
   const uint32_t before = request->uses.fetch_or(Uses::kLeft, std::memory_order_acq_rel);
   if ((before & Uses::kDone) != 0 && line_holds != nullptr) {
     line_holds->fetch_sub(1, std::memory_order_release);

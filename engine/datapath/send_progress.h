@@ -61,7 +61,13 @@ class CompletedSends {
 inline void Advance(SendProgress* send, uint32_t n = 1) {
   CompletedSends* completed = send->completed;
   // Acquire: whoever pushes it publishes what the others did.
-  if (send->left.fetch_sub(n, std::memory_order_acq_rel) == n && completed != nullptr) {
+  if (completed == nullptr) {
+    send->left.fetch_sub(n, std::memory_order_acq_rel);
+    return;
+  }
+  // Of one that ends, whoever has all that is left changes it alone, and nobody looks at it again.
+  if (send->left.load(std::memory_order_acquire) == n ||
+      send->left.fetch_sub(n, std::memory_order_acq_rel) == n) {
     completed->Push(send);
   }
 }

@@ -119,6 +119,27 @@ TEST_P(GroupOnAWire, PrivateBytesReachTheirMembers) {
   }
 }
 
+TEST_P(GroupOnAWire, PrivateTablesReachTheirMembers) {
+  Sink sink(rx(), kUdpPort);
+  ASSERT_TRUE(group_->Add(Members(kBehindGateway + 1, kMembers)).ok());
+  constexpr size_t kPrepend = 7, kAppend = 4, kStride = 16;
+  const std::string rows = Pattern(kMembers * kStride);
+  // The first of these by the engine, if there is one; the other is above the MTU.
+  for (const size_t len : {500, 1465}) {
+    SendOptions options;
+    options.private_table = {rows.data(), kMembers, kStride, kPrepend, kAppend};
+    EXPECT_EQ(Send(PayloadOf(Pattern(len)), options).sent, kMembers);
+    std::set<uint32_t> seen;
+    for (const Datagram& datagram : sink.Receive(kMembers)) {
+      const uint32_t number = datagram.to - kBehindGateway - 1;
+      EXPECT_EQ(datagram.payload, rows.substr(number * kStride, kPrepend) + Pattern(len) +
+                                      rows.substr(number * kStride + kPrepend, kAppend));
+      EXPECT_TRUE(seen.insert(number).second);
+    }
+    EXPECT_EQ(seen.size(), kMembers) << SoftnetDrops();
+  }
+}
+
 TEST_P(GroupOnAWire, FollowsANewMacOfItsGateway) {
   Sink sink(rx(), kUdpPort);
   ASSERT_TRUE(group_->Add(Members(kBehindGateway + 1, kMembers)).ok());

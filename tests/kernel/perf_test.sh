@@ -63,12 +63,12 @@ holds "mode sendgroup" "${whole[@]}" 'mode == "sendgroup"' 'strategy == "chain"'
   'payload == 700' 'prepend == 12' 'append == 3' 'lcores == 1' 'producers == 1' \
   'counters["chained"] > 0' 'counters["copied"] == 0'
 run "mode group, two producers" 0 "${null[@]}" -- "${short[@]}" --mode group --recipients 200 \
-  --producers 2 --strategy copy
+  --producers 2 --strategy copy --append 5 --private-bytes callback
 holds "mode group" "${whole[@]}" 'mode == "group"' 'producers == 2' 'counters["chained"] == 0' \
-  'counters["copied"] > 0'
+  'counters["copied"] > 0' 'private_bytes == "callback"'
 run "mode async" 0 "${null[@]}" -- "${short[@]}" --mode async --recipients 100 --prepend 12 \
   --burst 4 --rate 2000
-holds "mode async" "${whole[@]}" 'mode == "async"' '1 <= burst <= 4' \
+holds "mode async" "${whole[@]}" 'mode == "async"' '1 <= burst <= 4' 'private_bytes == "table"' \
   'groupcasts <= rate * seconds + 2'
 run "latency" 0 "${null[@]}" -- "${short[@]}" --mode group --recipients 500 --latency
 holds "latency" "${whole[@]}" 'latency_ns["groupcasts"] == groupcasts' \

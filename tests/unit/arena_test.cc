@@ -4,9 +4,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <deque>
 #include <random>
+#include <set>
 #include <thread>
 #include <vector>
 
@@ -43,6 +45,45 @@ TEST_F(ArenaTest, AHeldBlockStays) {
   Arena::Release(block);
   EXPECT_GT(arena_.Used(), 0U);
   Arena::Release(block);
+  EXPECT_EQ(arena_.Used(), 0U);
+}
+
+TEST_F(ArenaTest, StaysAtItsBeginningWhileLittleIsInUse) {
+  std::deque<void*> held;
+  uint8_t* furthest = base_;
+  for (int round = 0; round < 10'000; round++) {
+    auto* at = static_cast<uint8_t*>(arena_.Allocate(500));
+    ASSERT_NE(at, nullptr);
+    furthest = std::max(furthest, at);
+    held.push_back(at);
+    if (held.size() < 5) continue;
+    Arena::Release(held.front());
+    held.pop_front();
+  }
+  EXPECT_LT(furthest, base_ + kSize / 2);
+  for (void* block : held) Arena::Release(block);
+  EXPECT_EQ(arena_.Used(), 0U);
+}
+
+TEST_F(ArenaTest, TurningEarlyTakesNoRoom) {
+  // Turns with one block in use, behind which is most of the arena.
+  std::deque<uint8_t*> held;
+  const auto allocate = [&] {
+    auto* at = static_cast<uint8_t*>(arena_.Allocate(960));
+    if (at != nullptr) held.push_back(at);
+    return at;
+  };
+  do {
+    ASSERT_NE(allocate(), nullptr);
+    while (held.size() > 3) {
+      Arena::Release(held.front());
+      held.pop_front();
+    }
+  } while (held.back() != base_ + 64 || held.size() == 1);
+  std::set<uint8_t*> places(held.begin(), held.end());
+  while (uint8_t* at = allocate()) EXPECT_TRUE(places.insert(at).second);
+  EXPECT_EQ(places.size(), kSize / 1024);
+  for (uint8_t* block : held) Arena::Release(block);
   EXPECT_EQ(arena_.Used(), 0U);
 }
 

@@ -5,9 +5,11 @@
 #include <gtest/gtest.h>
 #include <malloc.h>
 
+#include <atomic>
 #include <map>
 #include <random>
 #include <set>
+#include <thread>
 #include <tuple>
 
 namespace groupcast {
@@ -89,6 +91,42 @@ TEST(GroupMembers, ASnapshotKeepsItsMembership) {
   EXPECT_EQ(tags.at(1), 77U);
   EXPECT_EQ(tags.at(5000), 5000U);
   EXPECT_EQ(tags.count(4), 0U);
+}
+
+// Senders take holds while snapshots are replaced, given back and used again.
+TEST(GroupMembers, ASnapshotIsTakenAsItIsReplaced) {
+  GroupMembers members;
+  members.Publish(0, 0);
+  std::atomic<bool> stop{false};
+  const auto send = [&] {
+    uint64_t seen = 0;
+    while (!stop.load(std::memory_order_relaxed)) {
+      const Held held(members);
+      EXPECT_GE(held->revision, seen);
+      seen = held->revision;
+      EXPECT_EQ(held->members, seen % 3);
+      EXPECT_EQ(held.TagsByAddress().size(), seen % 3);
+      const auto* option = static_cast<const uint64_t*>(held->options.get());
+      EXPECT_EQ(option == nullptr ? 0 : *option, seen);
+    }
+  };
+  std::thread first(send), second(send);
+  for (uint64_t revision = 1; revision <= 5000; revision++) {
+    for (uint32_t i = 0; i < 3; i++) {
+      if (i < revision % 3) {
+        members.Put(Line(i, 1), kFirst, revision, 0);
+      } else {
+        members.Remove(Key(i));
+      }
+    }
+    members.Publish(revision, 1, std::make_shared<uint64_t>(revision));
+    members.Reclaim();
+  }
+  stop.store(true, std::memory_order_relaxed);
+  first.join();
+  second.join();
+  members.Reclaim();
+  EXPECT_FALSE(members.Held());
 }
 
 TEST(GroupMembers, ChunksTellMtuAndNextHops) {

@@ -65,6 +65,7 @@ TEST(IngressFlowTest, InUseWhileItsDatagramsAreOnTheWay) {
 // Whoever sleeps is woken by each burst.
 TEST_F(IngressLaneTest, OneThreadPutsWhileAnotherTakesAndSleeps) {
   constexpr uint64_t kFrames = 100'000;
+  constexpr int64_t kMostNs = 10'000'000'000;
   std::thread owner([this] {
     uint64_t next = 0;
     while (next < kFrames) {
@@ -75,11 +76,11 @@ TEST_F(IngressLaneTest, OneThreadPutsWhileAnotherTakesAndSleeps) {
         next++;
       }
       if (n > 0) continue;
-      doorbell_.PrepareSleep(false);
+      doorbell_.PrepareSleep(false, kMostNs);
       if (lane_->Pending()) {
         doorbell_.CancelSleep();
       } else {
-        doorbell_.Sleep(10'000'000'000);
+        doorbell_.Sleep(kMostNs);
       }
     }
   });

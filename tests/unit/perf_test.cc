@@ -122,12 +122,14 @@ TEST(SetOption, ChangesOneThingOrNothing) {
   EXPECT_TRUE(SetOption("mode", "async", options, &workload).ok());
   EXPECT_TRUE(SetOption("strategy", "copy", options, &workload).ok());
   EXPECT_TRUE(SetOption("rate", "0.5", options, &workload).ok());
+  EXPECT_TRUE(SetOption("private-bytes", "callback", options, &workload).ok());
   for (const auto& [word, value] : {std::pair<const char*, const char*>{"payload", "1473"},
                                     {"payload", "-1"},
                                     {"payload", "many"},
                                     {"recipients", "0"},
                                     {"rate", "nan"},
                                     {"mode", "fast"},
+                                    {"private-bytes", "file"},
                                     {"strategy", "clone"},
                                     {"strategy", "floor"}}) {
     EXPECT_FALSE(SetOption(word, value, options, &workload).ok()) << word << " " << value;
@@ -137,6 +139,7 @@ TEST(SetOption, ChangesOneThingOrNothing) {
   EXPECT_EQ(workload.mode, Mode::kAsync);
   EXPECT_EQ(workload.strategy, PacketStrategy::kCopy);
   EXPECT_EQ(workload.groupcasts_per_second, 0.5);
+  EXPECT_EQ(workload.private_bytes, PrivateSource::kCallback);
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "api/private_rows.h"
 #include "engine/datapath/request_memory.h"
 
 namespace groupcast {
@@ -94,6 +95,62 @@ TEST(PrivateParts, AreOfOneLengthUntilOneIsNot) {
   PutAll(64, 64);
   for (const uint16_t mixed_from : {1, 2, 40, 63}) PutAll(64, mixed_from);
   PutAll(2, 1);
+}
+
+TEST(FoldWords, IsTheSumOfTheirBytes) {
+  std::mt19937_64 random{42};
+  for (int round = 0; round < 4000; round++) {
+    uint64_t words[2];
+    // All ones and all zeros are the sums that carry, and the two zeros.
+    for (uint64_t& word : words) word = round % 7 == 0 ? UINT64_MAX : round % 5 == 0 ? 0 : random();
+    if (round % 3 == 0) words[1] = ~words[0];
+    ASSERT_EQ(FoldWords(words[0], words[1]), SumBytes(words, sizeof(words))) << round;
+  }
+}
+
+// All rows lie in memory of their own, the last one at its end.
+void CopyRows(size_t prepend_len, size_t append_len, size_t stride, size_t payload_len) {
+  constexpr uint16_t kMembers = 70, kRows = 40;
+  std::mt19937 random{static_cast<uint32_t>(prepend_len * 1000 + append_len)};
+  const size_t len = prepend_len + append_len;
+  std::string bytes((kRows - 1) * stride + len, '\0');
+  for (char& byte : bytes) byte = static_cast<char>(random());
+  const auto memory = Exactly(bytes);
+  std::vector<uint64_t> tags;
+  for (uint16_t i = 0; i < kMembers; i++) tags.push_back(random() % kRows);
+  tags[kMembers - 1] = kRows;
+  alignas(64) static uint8_t arena_memory[1 << 16];
+  Arena arena(arena_memory, sizeof(arena_memory), 0);
+  Request* request =
+      AllocateRequest(&arena, {kMembers, false, true, kMembers * len, /*one_length=*/true}, true);
+  ASSERT_NE(request, nullptr);
+  const PrivateTable table{memory.get(), kRows, stride, prepend_len, append_len};
+  ASSERT_EQ(PrivateRows(table, payload_len, request).Copy(tags.data(), kMembers), kMembers - 1);
+  request->prepend_len = static_cast<uint16_t>(prepend_len);
+  request->append_len = static_cast<uint16_t>(append_len);
+  for (uint16_t i = 0; i + 1 < kMembers; i++) {
+    const PrivatePart part = PartOf(*request, i);
+    const std::string row = bytes.substr(tags[i] * stride, len);
+    EXPECT_EQ(row,
+              std::string(reinterpret_cast<const char*>(request->private_bytes) + i * len, len));
+    const std::string whole =
+        row.substr(0, prepend_len) + std::string(payload_len, '\0') + row.substr(prepend_len);
+    EXPECT_EQ(part.sum, SumBytes(whole.data(), whole.size())) << prepend_len << " " << append_len;
+    EXPECT_EQ(request->errors[i], 0);
+  }
+  Arena::Release(request);
+  EXPECT_EQ(arena.Used(), 0U);
+}
+
+TEST(PrivateRows, AreThoseOfTheTags) {
+  for (size_t prepend_len = 0; prepend_len < 20; prepend_len++) {
+    for (const size_t append_len : {0, 1, 7, 8, 16, 33}) {
+      CopyRows(prepend_len, append_len, prepend_len + append_len, prepend_len % 2);
+      CopyRows(prepend_len, append_len, 64, append_len % 3);
+    }
+  }
+  CopyRows(200, 0, 3, 1);  // rows that overlap
+  CopyRows(12, 0, 0, 1);   // one for all
 }
 
 }  // namespace

@@ -49,6 +49,11 @@ class GroupSource : public GroupcastSource {
       std::fill_n(private_bytes_.data() + size_t{i} * (prepend_ + append_), prepend_ + append_,
                   static_cast<uint8_t>(i));
     }
+    if (workload.private_bytes == PrivateSource::kTable) {
+      options_.private_table = {private_bytes_.data(), workload.recipients, prepend_ + append_,
+                                prepend_, append_};
+      return;
+    }
     options_.private_bytes = [this](const Recipient& to, PrivateBytes* bytes) {
       uint8_t* own = private_bytes_.data() + to.tag() * (prepend_ + append_);
       bytes->prepend = {own, prepend_};

@@ -41,6 +41,8 @@ constexpr Named<PacketStrategy> kStrategies[] = {{"auto", PacketStrategy::kAuto}
                                                  {"lazy-copy", PacketStrategy::kLazyCopy},
                                                  {"floor", PacketStrategy::kFloor},
                                                  {"written-floor", PacketStrategy::kWrittenFloor}};
+constexpr Named<PrivateSource> kPrivateSources[] = {{"table", PrivateSource::kTable},
+                                                    {"callback", PrivateSource::kCallback}};
 
 template <typename T, size_t N>
 const char* Find(const Named<T> (&names)[N], T value) {
@@ -63,6 +65,7 @@ std::string Join(const Named<T> (&names)[N], const std::string& between) {
 
 const char* NameOf(Mode mode) { return Find(kModes, mode); }
 const char* NameOf(PacketStrategy strategy) { return Find(kStrategies, strategy); }
+const char* NameOf(PrivateSource source) { return Find(kPrivateSources, source); }
 std::string ModeNames(const std::string& between) { return Join(kModes, between); }
 std::string StrategyNames(const std::string& between) { return Join(kStrategies, between); }
 
@@ -121,6 +124,10 @@ void DefineWorkload(Workload* workload, CLI::App* app) {
         ->check(CLI::Range(0U, kMostUdpBytes))
         ->capture_default_str();
   }
+  DefineWord("--private-bytes", kPrivateSources,
+             "Modes group and async. table: they lie in an array by the members' tags; callback: a "
+             "function is asked for each member's",
+             &workload->private_bytes, app);
   app->add_option("--rate", workload->groupcasts_per_second,
                   "Groupcasts a second of all producers together; 0: as fast as it goes")
       ->check(NumberFrom(0, 1e9))

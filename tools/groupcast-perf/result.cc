@@ -203,6 +203,7 @@ std::string ToJson(const Result& result) {
       {"payload", sent.payload_bytes},
       {"prepend", sent.prepend_bytes},
       {"append", sent.append_bytes},
+      {"private_bytes", NameOf(sent.private_bytes)},
       {"lcores", result.lcores},
       {"producers", result.producers},
       {"burst", result.burst},

@@ -22,12 +22,16 @@ enum class PacketStrategy : uint8_t {
   kWrittenFloor
 };
 
+// How a registered group is told its members' private bytes.
+enum class PrivateSource : uint8_t { kTable, kCallback };
+
 inline bool IsPeer(PacketStrategy strategy) { return strategy >= PacketStrategy::kClone; }
 
 // What a run sends. The prompt changes it between two runs.
 struct Workload {
   Mode mode = Mode::kSendgroup;
   PacketStrategy strategy = PacketStrategy::kAuto;
+  PrivateSource private_bytes = PrivateSource::kTable;
   uint32_t recipients = 1000;
   uint32_t payload_bytes = 1000;
   uint32_t prepend_bytes = 0;
@@ -49,6 +53,7 @@ struct Flow {
 
 const char* NameOf(Mode mode);
 const char* NameOf(PacketStrategy strategy);
+const char* NameOf(PrivateSource source);
 // All names, with `between` between them.
 std::string ModeNames(const std::string& between);
 std::string StrategyNames(const std::string& between);

@@ -6,7 +6,8 @@
 
 namespace groupcast {
 
-// A send is not a cancellation point: a thread that vanished inside would leave its requests.
+// A send is not a cancellation point: a thread that vanished inside would leave its requests. For
+// what may be one (system calls, the application's own functions); a locked operation each way.
 class CancellationOff {
  public:
   CancellationOff() { pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before_); }
