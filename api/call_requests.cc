@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 
 #include "engine/control/clock.h"
@@ -142,6 +143,8 @@ bool CallRequests::GatherDone(Gather gather) {
 
 void CallRequests::AwaitAll(Gather gather) {
   if (awaited_ == nullptr) return;
+  // What was posted goes out before anybody looks for its end, which would hold it up.
+  std::atomic_thread_fence(std::memory_order_seq_cst);
   // Not one after the other: the lcore would lose each one's line to us when it is to be done.
   const uint64_t long_tsc = rte_get_tsc_hz() / kLongLooksPerSecond;
   uint64_t since_tsc = rte_rdtsc();
