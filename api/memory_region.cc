@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 #include "api/payload_body.h"
@@ -50,7 +51,7 @@ Memory::Region::~Region() {
   }
 }
 
-void Memory::Region::MapAll(RunningEngine* engine) {
+void Memory::Region::MapAll(RunningEngine* engine) try {
   if (!engine->device_memory().wanted()) return;
   std::vector<std::shared_ptr<Region>> regions;
   {
@@ -61,6 +62,8 @@ void Memory::Region::MapAll(RunningEngine* engine) {
     }
   }
   for (const auto& region : regions) region->MapFor(engine);
+} catch (const std::bad_alloc&) {
+  // What was not mapped is copied.
 }
 
 void Memory::Region::MapFor(RunningEngine* engine) {

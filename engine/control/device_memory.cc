@@ -170,7 +170,7 @@ absl::Status DeviceMemory::MapRuns(const MappedMemory& memory) {
       return absl::ResourceExhaustedError(absl::StrCat(
           "VFIO does not map ", run.len,
           " bytes of it; a process without CAP_IPC_LOCK needs as much of RLIMIT_MEMLOCK "
-          "(ulimit -l), and there can be 256 pieces at most"));
+          "(ulimit -l), there can be 256 pieces at most, and a card has to be there"));
     }
     offset += run.len;
   }

@@ -8,8 +8,10 @@ namespace groupcast {
 namespace {
 
 // Where there is room at the beginning, more than this is not gone on with while little is in use.
-// (What is behind the turn may come to wait for younger blocks: not where room gets short.)
 constexpr size_t kWarm = 16384;  // bytes
+// But not from further on: blocks that are put behind such a turn are younger than those in front
+// of it, which then wait for them. So much memory at most is out of use meanwhile.
+constexpr size_t kMostBeforeTurn = 4 * kWarm;
 
 }  // namespace
 
@@ -28,11 +30,16 @@ void Arena::Reclaim() {
     tail_ += block->size;
     if (tail_ == size_) {
       tail_ = 0;
-      rest_ = size_;
+      EndRest();
     }
   }
   head_ = tail_ = 0;
+  EndRest();
+}
+
+void Arena::EndRest() {
   rest_ = size_;
+  in_rest_ = false;
 }
 
 size_t Arena::Used() {
@@ -51,17 +58,25 @@ void Arena::LeaveFree(size_t at) {
 // Where such a block has room: head_, or rest_; null: nowhere.
 size_t* Arena::HeadFor(size_t need) {
   if (used_ > 0 && head_ <= tail_) {
-    // Room is before the oldest block, and where the turn left some.
-    if (need <= tail_ - head_) return &head_;
-    return need <= size_ - rest_ ? &rest_ : nullptr;
+    // Before the oldest block, then where an early turn left some, all of it in a row: blocks there
+    // that are in turn younger and older than those here would come to wait for each other.
+    const bool fits = need <= tail_ - head_;
+    if (fits && !in_rest_) return &head_;
+    if (need <= size_ - rest_) {
+      in_rest_ = true;
+      return &rest_;
+    }
+    EndRest();
+    return fits ? &head_ : nullptr;
   }
   const bool fits = need <= size_ - head_;
-  const bool turns =
-      need <= tail_ && (!fits || (head_ >= kWarm && used_ <= 2 * kWarm && tail_ >= head_ / 2));
-  if (!turns) return fits ? &head_ : nullptr;
+  const bool early =
+      head_ >= kWarm && head_ <= kMostBeforeTurn && used_ <= 2 * kWarm && tail_ >= head_ / 2;
+  if (need > tail_ || (fits && !early)) return fits ? &head_ : nullptr;
   LeaveFree(head_);
   used_ += size_ - head_;
-  rest_ = head_;
+  EndRest();
+  if (fits) rest_ = head_;
   head_ = 0;
   return &head_;
 }

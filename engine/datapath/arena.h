@@ -64,6 +64,7 @@ class Arena {
   void Reclaim();
   size_t* HeadFor(size_t need);
   void LeaveFree(size_t at);
+  void EndRest();
 
   uint8_t* base_;
   size_t size_;
@@ -71,7 +72,8 @@ class Arena {
   size_t head_ = 0;  // next allocation
   size_t tail_ = 0;  // oldest block
   size_t used_ = 0;
-  size_t rest_ = 0;  // where a turn left free what is behind; or size_
+  size_t rest_ = 0;       // where an early turn left free what is behind; or size_
+  bool in_rest_ = false;  // blocks go there
 };
 
 }  // namespace groupcast

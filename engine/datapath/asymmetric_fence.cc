@@ -28,13 +28,16 @@ void AsymmetricFence::Start() {
 }
 
 void AsymmetricFence::Heavy() {
-  if (by_kernel()) {
-    if (Membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED)) return;
-    // The application has forbidden the call since (seccomp(2)).
-    by_kernel_.store(false, std::memory_order_relaxed);
-    // lint: allow(system call): once, for those who were between a light fence's two sides
-    nanosleep(&kWritten, nullptr);
-  }
+  // In front of the look: where it does not see Start() yet, what was written before is seen by
+  // whoever does.
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  if (!by_kernel() || Membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED)) return;
+  // The application has forbidden the call since (seccomp(2)).
+  // lint: allow(system call): for those who were between a light fence's two sides
+  nanosleep(&kWritten, nullptr);
+  by_kernel_.store(false, std::memory_order_relaxed);
+  // lint: allow(system call): likewise, who did not see that yet
+  nanosleep(&kWritten, nullptr);
   std::atomic_thread_fence(std::memory_order_seq_cst);
 }
 

@@ -28,7 +28,7 @@ class AsymmetricFence {
   static void Start();
   static bool by_kernel() { return by_kernel_.load(std::memory_order_relaxed); }
 
-  // A thread that does not see Start() yet has a full fence, which does for both.
+  // A thread that does not see Start() yet has a full fence, which does for this side.
   static void Light() {
     if (by_kernel()) {
       std::atomic_signal_fence(std::memory_order_seq_cst);

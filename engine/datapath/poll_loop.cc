@@ -161,8 +161,10 @@ bool PollLoop::Quiet() const {
 }
 
 bool PollLoop::Follows() const {
-  return std::any_of(ports_.begin(), ports_.end(),
-                     [](const auto& place) { return place->turns.port().Follows(); });
+  return std::any_of(ports_.begin(), ports_.end(), [](const auto& place) {
+    // Without a link nothing is read.
+    return place->turns.port().Follows() && place->turns.port().LinkUp();
+  });
 }
 
 void PollLoop::IdleStep() {

@@ -192,14 +192,17 @@ TEST_P(NoRoom, WithoutWaiting) {
 }
 
 TEST_P(NoRoom, SendTimeOut) {
-  constexpr int kRecipients = 60;
+  constexpr int kRecipients = 30;
   timeval limit = {.tv_sec = 0, .tv_usec = 50000};
+  // A datagram takes 1.15 s, far more than the limit. (With twice the limit some kernels lose
+  // none.)
+  tx().Shell("tc qdisc change dev v0 root tbf rate 10kbit burst 4kb limit 8mb");
   ASSERT_EQ(setsockopt(sd_, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)), 0);
   Sink sink(rx(), kUdpPort);
   Groupcast groupcast(Pattern(1400));
   groupcast.AddRange(kBehindGateway + 1, kRecipients, kUdpPort);
   const int sent = groupcast.Send(sd_);
-  // A datagram takes 115 ms on this link. The engine's ring may have room for all of them.
+  // The engine's ring may have room for all of them.
   if (!GetParam()) {
     EXPECT_LT(sent, kRecipients);
   }
