@@ -22,6 +22,7 @@ namespace {
 
 constexpr int64_t kSignalNs = 1'000'000;  // while a signalled send is under way
 constexpr int64_t kLookNs = 20'000'000;   // at routes, while there are groups
+constexpr int64_t kFollowNs = 1'000'000;  // likewise, while an engine is to receive for an ingress
 constexpr int64_t kReapNs = 1'000'000'000;
 // Of this thread's time, at most a quarter goes into asking for routes.
 constexpr int64_t kRestPerStep = 3;
@@ -82,6 +83,7 @@ void GroupControl::Watch(const std::shared_ptr<CompletionQueue::State>& queue) {
   WatchIn(&queues_, queue);
 }
 void GroupControl::Watch(const std::shared_ptr<Ingress::State>& ingress) {
+  look_now_ = true;
   WatchIn(&ingresses_, ingress);
 }
 
@@ -125,10 +127,10 @@ void GroupControl::Run() {
     const int64_t now_ns = MonotonicNs();
     soon = false;
     for (const auto& ingress : ingresses) soon |= ingress->Signal(now_ns);
-    if (now_ns < look_ns) continue;
-    bool more = false;
+    if (now_ns < look_ns && !look_now_.exchange(false)) continue;
+    bool more = false, follow = false;
     for (auto& ingress : ingresses) {
-      ingress->Attend();
+      follow |= !ingress->Attend();
       ingress.reset();
     }
     for (auto& group : groups) {
@@ -136,7 +138,7 @@ void GroupControl::Run() {
       group.reset();
     }
     const int64_t after_ns = MonotonicNs();
-    look_ns = more ? after_ns + kRestPerStep * (after_ns - now_ns) : after_ns + kLookNs;
+    look_ns = after_ns + (more ? kRestPerStep * (after_ns - now_ns) : follow ? kFollowNs : kLookNs);
     if (now_ns < reap_ns) continue;
     reap_ns = now_ns + kReapNs;
     left = LeftBehind<Payload::Body>::Reap();

@@ -2,6 +2,7 @@
 // Copyright (c) 2026 the Groupcast authors
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <memory>
@@ -39,6 +40,7 @@ class GroupControl {
   std::condition_variable woken_;
   bool started_ = false;
   bool wake_ = false;
+  std::atomic<bool> look_now_{false};  // without waiting until the next look is due
   std::vector<std::weak_ptr<Group::State>> groups_;
   std::vector<std::weak_ptr<CompletionQueue::State>> queues_;
   std::vector<std::weak_ptr<Ingress::State>> ingresses_;

@@ -292,14 +292,17 @@ void Ingress::State::Follow(const EngineUse& use) {
   TakeOver(use);
 }
 
-void Ingress::State::Attend() try {
+bool Ingress::State::Attend() try {
   const std::lock_guard lock(mutex_);
   const EngineUse use(EngineUse::Need::kEngineOnly);
   if (!released_) Follow(use);
   FoldFlowsBefore();
-  if (use.engine() != nullptr)
-    use.engine()->ingress().Attend(use.engine()->resolver().Generation());
-} catch (const std::bad_alloc&) {  // the next look tries again
+  if (use.engine() == nullptr) return true;
+  use.engine()->ingress().Attend(use.engine()->resolver().Generation());
+  return released_ || (use.engine()->instance() == engine_ &&
+                       std::ranges::all_of(sockets_, &Socket::taken_over));
+} catch (const std::bad_alloc&) {
+  return false;  // the next look tries again
 }
 
 bool Ingress::State::Signal(int64_t now_ns) {

@@ -37,8 +37,9 @@ class Ingress::State {
   void Stop();
   IngressStatistics statistics() const;
 
-  // The control thread: follows the engine.
-  void Attend();
+  // The control thread: follows the engine. False: there is one that does not receive for all of
+  // its sockets yet.
+  bool Attend();
   // The control thread: wakes who waits for something to forward; whether it should look again
   // soon.
   bool Signal(int64_t now_ns);
