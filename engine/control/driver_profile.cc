@@ -85,7 +85,8 @@ ConfigTable<DriverProfile> ProfileTable() {
            "",
            "when a packet's memory was read: eager: when the burst returns; consumer: when "
            "the mbuf comes back; descriptors: when the device reports the ring's newest descriptor "
-           "as done, of which it has to report each packet's last; silent: with later traffic "
+           "as done, of which it has to report each packet's last (and frees mbufs when it sends); "
+           "silent: with later traffic "
            "only. "
            "For these what may change again is copied, once for all recipients"},
           {"memory",

@@ -95,7 +95,8 @@ struct Request : PostedRequest {
   bool viewed;  // there is a view, with its share of `uses`
   bool complete;
   unsigned lcore;  // that made the view
-  bool read;       // the driver has said so, and keeps the view; its share of readers is given back
+  bool read;  // the driver has said so, and keeps the view; its share of readers is given back.
+              // Its mbufs are freed by this lcore, or when that does not look any more
   // The view's reference count; outlives the view's own mbufs.
   rte_mbuf_ext_shared_info shared_info;
 
