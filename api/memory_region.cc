@@ -12,6 +12,7 @@
 
 #include "api/payload_body.h"
 #include "api/seat.h"
+#include "engine/control/engine.h"
 #include "engine/control/log.h"
 
 namespace groupcast {

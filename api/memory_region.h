@@ -9,9 +9,12 @@
 #include <vector>
 
 #include "api/groupcast/payload.h"
-#include "engine/control/engine.h"
+#include "engine/control/device_memory.h"
+#include "engine/control/driver_profile.h"
 
 namespace groupcast {
+
+class RunningEngine;
 
 // Registered memory of the application: who reads it, and how the devices of an engine do.
 class Memory::Region {
