@@ -67,6 +67,12 @@ bool Differ(const Route& before, const Route& after) {
          before.device_mtu != after.device_mtu || before.hop_limit != after.hop_limit;
 }
 
+// Of an exception's last hundredth of a second the kernel does not tell that it has an end.
+bool MayExpireUntold(const Route& before, const Route& after) {
+  return before.expires_ns != 0 && after.expires_ns == 0 && after.path == Route::Path::kEngine &&
+         after.path_mtu == before.path_mtu && after.path_mtu < after.device_mtu;
+}
+
 }  // namespace
 
 Resolver::State::Question Resolver::State::MakeQuestion(
@@ -158,12 +164,16 @@ bool Resolver::State::Publish(const Question& question, const RouteAnswer& answe
   if (old == nullptr && known_only) return true;
   // What was asked later counts, in whatever order the answers come.
   if (old != nullptr && static_cast<int32_t>(generation - old->route.generation) < 0) return true;
-  if (old != nullptr && question.by == Question::By::kKernel && !answer.answered) return true;
+  const Route before = old != nullptr ? old->route : Route{};
+  if (old != nullptr && question.by == Question::By::kKernel && !answer.answered) {
+    NoteExpiry(before.expires_ns, now_ns);
+    return true;
+  }
 
   Route route = Decide(question, answer, generation, now_ns);
-  if (route.expires_ns != 0) expiry_ns_ = std::min(expiry_ns_, route.expires_ns);
+  if (MayExpireUntold(before, route)) route.expires_ns = before.expires_ns;
+  NoteExpiry(route.expires_ns, now_ns);
   const bool engine = route.path == Route::Path::kEngine;
-  const Route before = old != nullptr ? old->route : Route{};
   route.engine_before = before.path == Route::Path::kEngine || before.engine_before;
   const RouteTable::Outcome outcome = routes_->Put(question.key, route);
   if (outcome == RouteTable::Outcome::kFull) {
@@ -180,6 +190,13 @@ bool Resolver::State::Publish(const Question& question, const RouteAnswer& answe
     if (use) uses->push_back(*use);
   }
   return engine || route.kernel_reason != Counter::kKernelRoutesFull;
+}
+
+// `expires_ns`: Route's. What was to be asked by now, and is not settled, is asked once more.
+void Resolver::State::NoteExpiry(int64_t expires_ns, int64_t now_ns) {
+  if (expires_ns == 0) return;
+  const int64_t at_ns = expires_ns > now_ns ? expires_ns : now_ns + kExpirySlackNs;
+  expiry_ns_ = std::min(expiry_ns_, at_ns);
 }
 
 Route Resolver::State::Decide(const Question& question, const RouteAnswer& answer,

@@ -123,6 +123,7 @@ class Resolver::State {
   Route DecideStatic(const Question& question);
   void SetMtu(const Question& question, const RouteAnswer& answer, Route* route) const;
   void RemoveRoute(const RouteEntry& entry, uint32_t now_s);
+  void NoteExpiry(int64_t expires_ns, int64_t now_ns);
   void NoteReplaced();
 
   void SendUses(std::span<const Neighbours::Use> uses);

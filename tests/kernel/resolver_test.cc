@@ -11,10 +11,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstring>
 #include <numeric>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -285,6 +287,42 @@ TEST_F(ResolverTest, ASmallerPathMtuIsNoticedAndForgotten) {
   OnPeer([] { SendFragmentationNeeded("10.78.0.2", 400); });
   EXPECT_TRUE(Eventually([&] { return Look("10.78.0.2")->mtu_locked; }, 500));
   EXPECT_EQ(Look("10.78.0.2")->path_mtu, 552u);
+  close(sd);
+}
+
+// The kernel tells what is left of an exception in hundredths of a second, rounded down: nothing in
+// its last one.
+TEST_F(ResolverTest, APathMtuIsForgottenThatWasAskedForInItsLastMoment) {
+  Us("ip route add 10.78.0.0/16 via 10.77.0.2");
+  Us("sysctl -qw net.ipv4.route.mtu_expires=2");
+  StartLan();
+  const int sd = socket(AF_INET, SOCK_DGRAM, 0);
+  sockaddr_in local{};
+  local.sin_family = AF_INET;
+  local.sin_addr.s_addr = inet_addr("10.77.0.1");
+  local.sin_port = htons(7000);
+  ASSERT_EQ(bind(sd, reinterpret_cast<sockaddr*>(&local), sizeof(local)), 0);
+  std::vector<std::string> addresses;
+  for (int i = 1; i <= 200; i++) addresses.push_back("10.78.0." + std::to_string(i));
+  for (const std::string& address : addresses) EXPECT_EQ(Ask(address.c_str()).path_mtu, 1500u);
+  const auto start = std::chrono::steady_clock::now();
+  OnPeer([&] {
+    for (const std::string& address : addresses) {
+      SendFragmentationNeeded(address.c_str(), 1200);
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+  });
+  const auto took = std::chrono::steady_clock::now() - start;
+  const auto with = [&](uint32_t mtu) {
+    return std::ranges::count_if(addresses, [&](const std::string& address) {
+      return Look(address.c_str())->path_mtu == mtu;
+    });
+  };
+  EXPECT_TRUE(Eventually([&] { return with(1200) == 200; }, 1000));
+  // Some of them have no more than a moment left when all are asked for again.
+  std::this_thread::sleep_until(start + std::chrono::seconds(2) + took / 2);
+  Us("ip route add 10.79.0.0/16 via 10.77.0.2");
+  EXPECT_TRUE(Eventually([&] { return with(1500) == 200; }, 6000)) << with(1200);
   close(sd);
 }
 
