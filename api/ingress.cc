@@ -4,7 +4,6 @@
 
 #include <absl/strings/str_cat.h>
 #include <fcntl.h>
-#include <linux/sock_diag.h>
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -58,45 +57,6 @@ absl::Status Watch(int epoll, int fd) {
   event.events = EPOLLIN;
   if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0) return absl::OkStatus();
   return absl::ErrnoToStatus(errno, "Ingress: epoll");
-}
-
-// Datagrams that a socket's buffer lost, or its filter dropped.
-uint64_t Dropped(int fd) {
-  uint32_t info[SK_MEMINFO_VARS] = {};
-  socklen_t size = sizeof(info);
-  return getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info, &size) == 0 ? info[SK_MEMINFO_DROPS] : 0;
-}
-
-void AddFlow(const IngressFlow& flow, IngressStatistics* sum, uint64_t* kernel_dropped) {
-  const auto read = [&](FlowCounter counter) { return flow.counters().Read(counter); };
-  sum->engine_datagrams += read(FlowCounter::kDatagrams);
-  sum->bytes += read(FlowCounter::kBytes);
-  sum->bad_checksum += read(FlowCounter::kBadChecksum);
-  sum->filtered += read(FlowCounter::kFiltered);
-  sum->not_rtp += read(FlowCounter::kNotRtp);
-  sum->expired += read(FlowCounter::kExpired);
-  sum->queue_full += read(FlowCounter::kQueueFull) + read(FlowCounter::kLaneFull);
-  sum->unsent += read(FlowCounter::kDiscarded);
-  sum->late += read(FlowCounter::kLate);
-  sum->rtp_restarts += read(FlowCounter::kRestarts);
-  uint64_t failed = 0;
-  for (int error = 1; error < 256; error++) {
-    const uint64_t n = flow.errors().by_errno[static_cast<size_t>(error)];
-    if (n == 0) continue;
-    // Those that a stopping engine did not start.
-    sum->errors[error == kNotStarted ? ECANCELED : error] += n;
-    failed += n;
-  }
-  const uint64_t recipients = read(FlowCounter::kRecipients);
-  sum->sent_by_engine += recipients - std::min(failed, recipients);
-  const uint64_t no_room = read(FlowCounter::kUnsentRecipients);
-  if (no_room > 0) sum->errors[ENOBUFS] += no_room;
-  const auto& kernel = flow.kernel_counts;
-  sum->left_gso += kernel[INGRESS_LEFT_GSO];
-  sum->left_fragment += kernel[INGRESS_LEFT_FRAGMENT];
-  sum->left_header += kernel[INGRESS_LEFT_HEADER];
-  sum->left_long += kernel[INGRESS_LEFT_LONG];
-  *kernel_dropped += kernel[INGRESS_DROPPED];
 }
 
 }  // namespace
@@ -292,6 +252,18 @@ void Ingress::State::Follow(const EngineUse& use) {
   TakeOver(use);
 }
 
+// With every socket, if it does at all.
+bool Ingress::State::Follows(const EngineUse& use) const {
+  return released_ || (use.engine()->instance() == engine_ &&
+                       std::ranges::all_of(sockets_, &Socket::taken_over));
+}
+
+bool Ingress::State::settled() const {
+  const std::lock_guard lock(mutex_);
+  const EngineUse use(EngineUse::Need::kEngineOnly);
+  return use.engine() == nullptr || Follows(use);
+}
+
 bool Ingress::State::Attend() try {
   const std::lock_guard lock(mutex_);
   const EngineUse use(EngineUse::Need::kEngineOnly);
@@ -299,8 +271,7 @@ bool Ingress::State::Attend() try {
   FoldFlowsBefore();
   if (use.engine() == nullptr) return true;
   use.engine()->ingress().Attend(use.engine()->resolver().Generation());
-  return released_ || (use.engine()->instance() == engine_ &&
-                       std::ranges::all_of(sockets_, &Socket::taken_over));
+  return Follows(use);
 } catch (const std::bad_alloc&) {
   return false;  // the next look tries again
 }
@@ -330,41 +301,6 @@ void Ingress::State::Release() {
   }
 }
 
-// Those that nobody uses any more.
-void Ingress::State::FoldFlowsBefore() {
-  std::erase_if(flows_before_, [&](const std::shared_ptr<IngressFlow>& flow) {
-    if (flow->in_use() || !flow->leftovers().Empty()) return false;
-    const std::lock_guard counts_lock(counts_mutex_);
-    AddFlow(*flow, &counts_, &kernel_dropped_before_);
-    return true;
-  });
-}
-
-IngressStatistics Ingress::State::statistics() const {
-  // Before what the kernel's program counted: what is dropped meanwhile is no overflow.
-  uint64_t dropped = 0;
-  for (const Socket& socket : Sockets()) dropped += Dropped(socket.fd);
-  const std::lock_guard lock(mutex_);
-  if (flow_ != nullptr) {
-    const EngineUse use(EngineUse::Need::kEngineOnly);
-    if (use.engine() != nullptr && use.engine()->instance() == engine_) {
-      use.engine()->ingress().ReadCounts(flow_.get());
-    }
-  }
-  IngressStatistics sum;
-  uint64_t kernel_dropped = kernel_dropped_before_;
-  {
-    const std::lock_guard counts_lock(counts_mutex_);
-    sum = counts_;
-  }
-  for (const auto& flow : flows_before_) AddFlow(*flow, &sum, &kernel_dropped);
-  if (flow_ != nullptr) AddFlow(*flow_, &sum, &kernel_dropped);
-  sum.sent += sum.sent_by_engine;
-  // What has a wrong checksum, the socket drops before its filter sees it.
-  sum.overflow = dropped - std::min(dropped, kernel_dropped + sum.bad_checksum);
-  return sum;
-}
-
 absl::StatusOr<Ingress> Ingress::Create(const Group& group, const IngressOptions& options) {
   auto state = State::Create(group.state_, options);
   if (!state.ok()) return state.status();
@@ -381,6 +317,7 @@ size_t Ingress::Forward(size_t most, std::vector<MemberError>* errors) {
 uint64_t Ingress::Discard() { return state_->Discard(); }
 void Ingress::Release() { state_->Release(); }
 bool Ingress::busy() const { return state_->busy(); }
+bool Ingress::settled() const { return state_->settled(); }
 IngressStatistics Ingress::statistics() const { return state_->statistics(); }
 
 Ingress::Ingress(std::shared_ptr<State> state) : state_(std::move(state)) {}

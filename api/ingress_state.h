@@ -18,8 +18,8 @@
 
 namespace groupcast {
 
-// What an Ingress stands for. Two files: ingress.cc (the public face, and following the engine) and
-// ingress_forward.cc (what the engine leaves).
+// What an Ingress stands for. Three files: ingress.cc (the public face, and following the engine),
+// ingress_forward.cc (what the engine leaves) and ingress_statistics.cc.
 class Ingress::State {
  public:
   static absl::StatusOr<std::shared_ptr<State>> Create(std::shared_ptr<Group::State> group,
@@ -34,6 +34,7 @@ class Ingress::State {
   uint64_t Discard();
   void Release();
   bool busy() const;
+  bool settled() const;
   void Stop();
   IngressStatistics statistics() const;
 
@@ -59,9 +60,12 @@ class Ingress::State {
   void TakeOver(const EngineUse& use);
   bool Forwarded(const Socket& socket) const;
   void Claim(const EngineUse& use, Socket* socket);
+  bool Follows(const EngineUse& use) const;
   void LeaveFlow();
-  void FoldFlowsBefore();
   bool sending() const;
+
+  // ingress_statistics.cc; mutex_ is held.
+  void FoldFlowsBefore();
 
   // ingress_forward.cc
   std::vector<std::shared_ptr<IngressFlow>> Flows() const;

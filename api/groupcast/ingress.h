@@ -121,6 +121,11 @@ class GROUPCAST_API Ingress {
   // Forward().
   bool busy() const;
 
+  // Whether an attached engine receives for each of the sockets, or can't: false for a moment
+  // behind groupcast_attach() and Add(), while what had come to the socket before is forwarded, and
+  // while the next hops of the group's members are asked for. True without an engine.
+  bool settled() const;
+
   IngressStatistics statistics() const;
 
   Ingress(Ingress&&) noexcept;

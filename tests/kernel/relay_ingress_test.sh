@@ -79,9 +79,6 @@ wait_for_line "$dir/joined.log" 'gaddr 232.1.2.3 allow { 10.99.0.2 }'
 wait_for_line "$dir/joined.log" 'gaddr ff35::1234 allow { fd00:99::2 }'
 pkill -P $capture
 
-# The engine takes over a moment after the sockets have joined, each of them while nothing comes to it.
-sleep 0.5
-
 on_rx python3 "$tests/relay_ingress.py" 100 5004 6004 6006 6008 6010 6012 6014 6016 6018 6020 6022 6024 6026 6028 -- \
   '[fd00:99::2]:9000>[fd00:99::1]:5004' '10.99.0.2:9001>10.99.0.1:5004' \
   '10.99.0.2:9002>239.1.2.3:6004' '10.99.0.3:9002>239.1.2.3:6004' \

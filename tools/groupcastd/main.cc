@@ -10,9 +10,9 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <exception>
@@ -34,6 +34,9 @@ namespace {
 constexpr int kStopped = 0;
 constexpr int kStartFailed = 1;
 constexpr int kWrongConfiguration = 2;
+
+constexpr auto kSettleMost = std::chrono::seconds(2);
+constexpr int kSettlePollMs = 2;
 
 void Complain(const std::string& text) { std::fprintf(stderr, "%s\n", text.c_str()); }
 
@@ -105,7 +108,14 @@ bool IsGone(int terminal) {
   return terminal >= 0 && poll(&hung_up, 1, 0) == 1 && (hung_up.revents & POLLHUP) != 0;
 }
 
-// Relays on a thread of its own until a signal says to stop, or it can't go on.
+void TellReady(const Relay& relay) {
+  std::printf("groupcastd: ready groups=%zu members=%zu\n", relay.groups(), relay.members());
+  std::fflush(stdout);
+  sd_notify(0, "READY=1");
+}
+
+// Relays on a thread of its own until a signal says to stop, or it can't go on. It is ready once
+// the engine receives what it can.
 absl::Status RelayUntilStopped(const std::string& path, int signals, double stats_period_s,
                                Relay& relay) {
   const FileDescriptor stop(eventfd(0, EFD_CLOEXEC)), ended(eventfd(0, EFD_CLOEXEC));
@@ -121,8 +131,14 @@ absl::Status RelayUntilStopped(const std::string& path, int signals, double stat
     eventfd_write(ended.get(), 1);
   });
   std::array<pollfd, 2> wanted = {pollfd{signals, POLLIN, 0}, pollfd{ended.get(), POLLIN, 0}};
+  const auto ready_by = std::chrono::steady_clock::now() + kSettleMost;
+  bool ready = false;
   for (;;) {
-    if (poll(wanted.data(), wanted.size(), -1) < 0) continue;
+    if (!ready && (relay.settled() || std::chrono::steady_clock::now() > ready_by)) {
+      ready = true;
+      TellReady(relay);
+    }
+    if (poll(wanted.data(), wanted.size(), ready ? -1 : kSettlePollMs) <= 0) continue;
     if (wanted[1].revents != 0) break;
     signalfd_siginfo signal;
     if (read(signals, &signal, sizeof(signal)) != sizeof(signal)) continue;
@@ -148,7 +164,6 @@ int Run(RelayConfig config, double stats_period_s) {
 
   const std::string path = config.path;
   const bool has_engine = config.has_engine;
-  const size_t groups = config.groups.size();
   // What this host lacks or another program holds is found out before the engine starts.
   const std::string devices = MissingDevices(config);
   absl::StatusOr<std::unique_ptr<Relay>> relay = Relay::Open(std::move(config));
@@ -163,10 +178,6 @@ int Run(RelayConfig config, double stats_period_s) {
     Complain(groupcast_last_error());
     return kStartFailed;
   }
-  std::printf("groupcastd: ready groups=%zu members=%zu\n", groups, (*relay)->members());
-  std::fflush(stdout);
-  sd_notify(0, "READY=1");
-
   const absl::Status relayed = RelayUntilStopped(path, signals.get(), stats_period_s, **relay);
   int result = kStopped;
   if (!relayed.ok()) {

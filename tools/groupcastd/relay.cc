@@ -193,6 +193,10 @@ size_t Relay::members() const {
   return members;
 }
 
+bool Relay::settled() const {
+  return std::ranges::all_of(groups_, [](const auto& group) { return group->ingress.settled(); });
+}
+
 void Relay::Drain() {
   for (const auto& group : groups_) group->ingress.Release();
   const double deadline_s = Now() + kDrainS;

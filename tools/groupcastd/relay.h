@@ -36,7 +36,10 @@ class Relay {
   // may do so while Run() relays, and each datagram goes to the members of one moment. If anything
   // but members differs from what runs, nothing is changed, and the message names each difference.
   absl::Status ChangeMembers(const RelayConfig& config);
+  size_t groups() const { return groups_.size(); }
   size_t members() const;
+  // Whether the engine receives for every group what it can; any thread.
+  bool settled() const;
 
   // Writes the summary of each group and the total; after Run() and once the engine was detached.
   void WriteSummary();
