@@ -110,6 +110,9 @@ class Wire:
                 with _Consumer(os.path.join(self.build, CONSUMER), folder, self.other_cpu,
                                load) as consumer:
                     result = self._run(contender, load, folder, consumer.socket_path)
+                if 'not_available' in result:
+                    return result
+                consumer.check()
                 result['consumer'] = consumer.account
                 result['arrived'] = consumer.account['packets']
             else:
@@ -246,6 +249,9 @@ class _Consumer:
             self.account = json.loads(output)
         except ValueError as error:
             raise RunError('vhost_consumer: no account of what came') from error
+
+    def check(self):
+        """Raises RunError."""
         if self.account['bad'] > 0 or self.account['packets'] == 0:
             raise RunError(f'the software NIC received {self.account}')
 
