@@ -29,7 +29,8 @@ void AddSendRooms(BenchLcore* lcore, std::vector<Room>* rooms);
 void AddResolverRoom(std::vector<Room>* rooms);
 // They open an engine.
 void AddCallerRooms(std::vector<Room>* rooms);
-// Not a room, and only timed: how long the machine takes to pass a word from one core to another.
-void RegisterCoreHop();
+// Not rooms, and only timed: how long the machine takes to pass a word, or lines, from one core to
+// another.
+void RegisterMachine();
 
 }  // namespace groupcast

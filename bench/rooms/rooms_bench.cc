@@ -84,7 +84,7 @@ int main(int argc, char** argv) {
   for (const groupcast::Room& room : rooms) {
     if (!room.settle) Register(room);
   }
-  groupcast::RegisterCoreHop();
+  groupcast::RegisterMachine();
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
   benchmark::RunSpecifiedBenchmarks();
