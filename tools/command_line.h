@@ -2,7 +2,11 @@
 // Copyright (c) 2026 the Groupcast authors
 #pragma once
 
+// Its functions run once, and to optimise them takes ten seconds a program.
+#pragma GCC push_options
+#pragma GCC optimize("O0")
 #include <CLI/CLI.hpp>
+#pragma GCC pop_options
 #include <string>
 
 namespace groupcast {

@@ -3,7 +3,6 @@
 //
 // kernel_peer: sends the same to many in one of the kernel's ways, over and over, and tells what a
 // packet cost, in the form of groupcast-perf --json.
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <atomic>
 #include <cerrno>

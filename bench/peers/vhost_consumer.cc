@@ -12,7 +12,6 @@
 #include <rte_udp.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <atomic>
 #include <csignal>
 #include <cstdint>
@@ -21,6 +20,8 @@
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
+
+#include "tools/command_line.h"
 
 namespace groupcast {
 namespace {

@@ -4,7 +4,6 @@
 // groupcast-perf: sends groupcasts as fast as it goes, or at a rate, and says what one costs.
 #include <absl/strings/str_cat.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -16,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "tools/command_line.h"
 #include "tools/groupcast-perf/eal_arguments.h"
 #include "tools/groupcast-perf/engine_ports.h"
 #include "tools/groupcast-perf/options.h"

@@ -8,7 +8,6 @@
 #include <arpa/inet.h>
 #include <rte_ether.h>
 
-#include <CLI/CLI.hpp>
 #include <bit>
 #include <functional>
 #include <tuple>

@@ -2,7 +2,6 @@
 // Copyright (c) 2026 the Groupcast authors
 //
 // groupcast-sink: receives for thousands of recipients and verifies every byte.
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <atomic>
 #include <chrono>
