@@ -2,11 +2,16 @@
 // Copyright (c) 2026 the Groupcast authors
 #pragma once
 
-// Its functions run once, and to optimise them takes ten seconds a program.
+// Its functions run once, and to optimise them takes ten seconds a program. (Clang knows no such
+// pragma for templates.)
+#ifndef __clang__
 #pragma GCC push_options
 #pragma GCC optimize("O0")
+#endif
 #include <CLI/CLI.hpp>
+#ifndef __clang__
 #pragma GCC pop_options
+#endif
 #include <string>
 
 namespace groupcast {

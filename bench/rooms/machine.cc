@@ -84,8 +84,8 @@ void CoreHop(benchmark::State& state) {
 }
 
 // What a message of some lines from one core to the other costs that does nothing else: written
-// whole, handed over by a place of a ring, read whole, given back by its last line. As many are
-// under way as requests of asynchronous sends are.
+// whole, handed over by a place of a ring, read whole, given back by its last line. At most as many
+// are under way as requests of asynchronous sends are.
 constexpr size_t kMessages = 64;
 constexpr size_t kMostLines = 16;
 
@@ -149,7 +149,7 @@ void Message(benchmark::State& state) {
   await(place);
   all->places[place].store(UINT64_MAX, std::memory_order_release);
   reader.join();
-  state.SetLabel("per message of so many lines, 64 under way");
+  state.SetLabel("per message of so many lines, at most 64 under way");
 }
 
 }  // namespace

@@ -67,10 +67,12 @@ bool Differ(const Route& before, const Route& after) {
          before.device_mtu != after.device_mtu || before.hop_limit != after.hop_limit;
 }
 
-// Of an exception's last hundredth of a second the kernel does not tell that it has an end.
-bool MayExpireUntold(const Route& before, const Route& after) {
-  return before.expires_ns != 0 && after.expires_ns == 0 && after.path == Route::Path::kEngine &&
-         after.path_mtu == before.path_mtu && after.path_mtu < after.device_mtu;
+// Of an exception's last hundredth of a second the kernel does not tell that it has an end. What
+// was told before still holds then; what is told after that end has none.
+bool MayExpireUntold(const Route& before, const Route& after, int64_t now_ns) {
+  return before.expires_ns > now_ns && after.expires_ns == 0 &&
+         after.path == Route::Path::kEngine && after.path_mtu == before.path_mtu &&
+         after.path_mtu < after.device_mtu;
 }
 
 }  // namespace
@@ -171,7 +173,7 @@ bool Resolver::State::Publish(const Question& question, const RouteAnswer& answe
   }
 
   Route route = Decide(question, answer, generation, now_ns);
-  if (MayExpireUntold(before, route)) route.expires_ns = before.expires_ns;
+  if (MayExpireUntold(before, route, now_ns)) route.expires_ns = before.expires_ns;
   NoteExpiry(route.expires_ns, now_ns);
   const bool engine = route.path == Route::Path::kEngine;
   route.engine_before = before.path == Route::Path::kEngine || before.engine_before;
@@ -192,7 +194,7 @@ bool Resolver::State::Publish(const Question& question, const RouteAnswer& answe
   return engine || route.kernel_reason != Counter::kKernelRoutesFull;
 }
 
-// `expires_ns`: Route's. What was to be asked by now, and is not settled, is asked once more.
+// `expires_ns`: Route's. What was to be asked by now, and got no answer, is asked again.
 void Resolver::State::NoteExpiry(int64_t expires_ns, int64_t now_ns) {
   if (expires_ns == 0) return;
   const int64_t at_ns = expires_ns > now_ns ? expires_ns : now_ns + kExpirySlackNs;

@@ -326,6 +326,27 @@ TEST_F(ResolverTest, APathMtuIsForgottenThatWasAskedForInItsLastMoment) {
   close(sd);
 }
 
+// Nobody asks for ever for the end of what has none any more.
+TEST_F(ResolverTest, APathMtuThatTheRouteHasItselfThenHasNoEnd) {
+  Us("ip route add 10.78.0.0/16 via 10.77.0.2");
+  Us("sysctl -qw net.ipv4.route.mtu_expires=2");
+  StartLan();
+  const int sd = socket(AF_INET, SOCK_DGRAM, 0);
+  sockaddr_in local{};
+  local.sin_family = AF_INET;
+  local.sin_addr.s_addr = inet_addr("10.77.0.1");
+  local.sin_port = htons(7000);
+  ASSERT_EQ(bind(sd, reinterpret_cast<sockaddr*>(&local), sizeof(local)), 0);
+  Ask("10.78.0.1");
+  OnPeer([] { SendFragmentationNeeded("10.78.0.1", 1200); });
+  EXPECT_TRUE(Eventually([&] { return Look("10.78.0.1")->path_mtu == 1200; }, 1000));
+  EXPECT_NE(Look("10.78.0.1")->expires_ns, 0);
+  Us("ip route change 10.78.0.0/16 via 10.77.0.2 mtu 1200");
+  EXPECT_TRUE(Eventually([&] { return Look("10.78.0.1")->expires_ns == 0; }, 6000));
+  EXPECT_EQ(Look("10.78.0.1")->path_mtu, 1200u);
+  close(sd);
+}
+
 TEST_F(ResolverTest, XfrmOutputPolicy) {
   StartLan();
   EXPECT_FALSE(resolver_->EgressPolicy());

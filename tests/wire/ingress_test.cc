@@ -2,10 +2,13 @@
 // Copyright (c) 2026 the Groupcast authors
 //
 // Relayed datagrams: a capture file is what comes in, another one what leaves for each member.
+#include <net/if.h>
 #include <pcap/pcap.h>
 #include <rte_ether.h>
 #include <rte_udp.h>
+#include <sys/ioctl.h>
 
+#include <cstring>
 #include <filesystem>
 
 #include "api/groupcast/ingress.h"
@@ -63,6 +66,14 @@ class IngressTest : public WireTest {
     const absl::Status status = ingress_->Add(claim, sources);
     EXPECT_TRUE(status.ok()) << status;
     close(claim);
+  }
+
+  bool Settles() {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    while (!ingress_->settled() && std::chrono::steady_clock::now() < deadline) {
+      std::this_thread::sleep_for(std::chrono::microseconds(200));
+    }
+    return ingress_->settled();
   }
 
   // Until all frames were looked at and `packets` left; then what left, by member.
@@ -317,6 +328,32 @@ TEST_F(IngressTest, MoreThanCanWait) {
   // What waits is given up, and every mbuf comes back.
   ingress_.reset();
   Detach();
+}
+
+TEST_F(IngressTest, SettlesOnceWhatCameBeforeIsForwarded) {
+  Open({}, {}, /*members=*/3);
+  EXPECT_TRUE(Settles());  // without a socket
+  const int claim = socket(AF_INET, SOCK_DGRAM, 0);
+  ifreq loopback = {};
+  std::strcpy(loopback.ifr_name, "lo");
+  loopback.ifr_flags = IFF_UP;
+  ASSERT_EQ(ioctl(claim, SIOCSIFFLAGS, &loopback), 0) << std::strerror(errno);
+  const sockaddr_in at = Address("127.0.0.1", kPort);
+  ASSERT_EQ(bind(claim, reinterpret_cast<const sockaddr*>(&at), sizeof(at)), 0);
+  ASSERT_EQ(sendto(claim, "b", 1, 0, reinterpret_cast<const sockaddr*>(&at), sizeof(at)), 1);
+  // After a second it is not waited for any more.
+  const auto added = std::chrono::steady_clock::now();
+  const auto waited = [&] { return std::chrono::steady_clock::now() - added; };
+  ASSERT_TRUE(ingress_->Add(claim).ok());
+  bool early = false;
+  while (!early && waited() < std::chrono::milliseconds(100)) early = ingress_->settled();
+  EXPECT_FALSE(early);
+  EXPECT_EQ(ingress_->Forward(10), 1U);
+  EXPECT_TRUE(Settles());
+  EXPECT_EQ(ingress_->statistics().sent, 3U);
+  Detach();
+  EXPECT_TRUE(ingress_->settled());
+  close(claim);
 }
 
 TEST_F(IngressTest, WrongUse) {

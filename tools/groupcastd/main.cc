@@ -76,10 +76,11 @@ absl::Status TakeMembers(const std::string& path, Relay& relay) {
 }
 
 // SIGHUP: takes the members that the file has now, or says why not and leaves all as it is.
-void Reload(const std::string& path, Relay& relay) {
-  sd_notify(0, "RELOADING=1");
+// `ready`: the service manager was told that it is.
+void Reload(const std::string& path, bool ready, Relay& relay) {
+  if (ready) sd_notify(0, "RELOADING=1");
   const absl::Status taken = TakeMembers(path, relay);
-  sd_notify(0, "READY=1");
+  if (ready) sd_notify(0, "READY=1");
   if (!taken.ok()) {
     for (const auto& line : absl::StrSplit(taken.message(), '\n')) {
       WriteUnlessBlocked(stderr, absl::StrCat(line, "\n"));
@@ -109,9 +110,9 @@ bool IsGone(int terminal) {
 }
 
 void TellReady(const Relay& relay) {
-  std::printf("groupcastd: ready groups=%zu members=%zu\n", relay.groups(), relay.members());
-  std::fflush(stdout);
   sd_notify(0, "READY=1");
+  WriteUnlessBlocked(stdout, absl::StrCat("groupcastd: ready groups=", relay.groups(),
+                                          " members=", relay.members(), "\n"));
 }
 
 // Relays on a thread of its own until a signal says to stop, or it can't go on. It is ready once
@@ -143,7 +144,7 @@ absl::Status RelayUntilStopped(const std::string& path, int signals, double stat
     signalfd_siginfo signal;
     if (read(signals, &signal, sizeof(signal)) != sizeof(signal)) continue;
     if (signal.ssi_signo != SIGHUP || IsGone(terminal)) break;
-    Reload(path, relay);
+    Reload(path, ready, relay);
   }
   sd_notify(0, "STOPPING=1");
   eventfd_write(stop.get(), 1);
