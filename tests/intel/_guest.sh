@@ -88,11 +88,12 @@ start_guest() {
   } >"$dir/shared/settings"
   started_ns=$(date +%s%N)
   # The kernel's check of its timer counts ticks by loops, which a busy host does not keep up with.
+  # The second processor comes when the kernel has started (guest_init).
   timeout -k 3 120 nice -n 5 "${qemu[@]}" -M "$machine" -accel tcg,thread=multi -cpu max -smp 2 -m 1024 \
     -nodefaults -no-user-config -display none -serial "file:$dir/console" -no-reboot \
     -monitor "unix:$dir/monitor,server=on,wait=off" -device isa-debug-exit,iobase=0xf4,iosize=1 \
     -kernel "$guests/vmlinux" -initrd "$guests/initramfs" \
-    -append "console=ttyS0 quiet panic=-1 mitigations=off nokaslr tsc=reliable no_timer_check hugepages=128 $kernel shared=shared script=$here/guest_main.sh" \
+    -append "console=ttyS0 quiet panic=-1 mitigations=off nokaslr tsc=reliable no_timer_check maxcpus=1 hugepages=128 $kernel shared=shared script=$here/guest_main.sh" \
     -virtfs local,path=/,security_model=none,readonly=on,multidevs=remap,mount_tag=root \
     -virtfs "local,path=$dir/shared,security_model=none,mount_tag=shared" \
     "${options[@]}" \
@@ -101,9 +102,8 @@ start_guest() {
   watch_guest &
 }
 
-# Ends a guest that has not counted on for half a minute. One boot in some hundred ends so: the kernel
-# patches itself as it starts (int3), and a processor of QEMU's goes on with the instruction that stood
-# there.
+# Ends a guest that has not counted on for half a minute. The kernel patches itself (int3) as it starts
+# and when modules are loaded, and a processor of QEMU's may go on with the instruction that stood there.
 watch_guest() {
   local counted=0 now i
   for ((i = 0; i < 15; i++)); do
