@@ -7,11 +7,13 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 namespace groupcast {
 namespace {
 
 constexpr uint32_t kTakeMost = 32;         // requests of one channel per look
+constexpr uint64_t kRestNs = 400;
 constexpr uint64_t kSpinUs = 50;           // without work, before the first sleep
 constexpr uint64_t kKickUs = 20;           // between two kicks of an idle lcore
 constexpr uint64_t kStallUs = 5'000'000;   // no packet taken meanwhile: as Linux's watchdog has it
@@ -136,6 +138,7 @@ bool PollLoop::TakeRequests() {
     for (uint32_t i = 0; i < n; i++) PrefetchRequest(requests[i]);
     for (uint32_t i = 0; i < n; i++) {
       StartRequest(requests[i]);
+      rests_ = !requests[i]->caller_keeps;
       PortPlace* place = port_of_index_[requests[i]->port];
       place->turns.Add(&place->queues[c], requests[i]);
     }
@@ -169,7 +172,10 @@ bool PollLoop::Follows() const {
 
 void PollLoop::IdleStep() {
   const uint64_t now = rte_rdtsc();
-  if (idle_since_tsc_ == 0) idle_since_tsc_ = now;
+  if (idle_since_tsc_ == 0) {
+    idle_since_tsc_ = now;
+    if (std::exchange(rests_, false)) Rest(now);
+  }
   if (now - kicked_tsc_ > kKickUs * us_tsc_) {
     kicked_tsc_ = now;
     for (const auto& place : ports_) {
@@ -188,6 +194,12 @@ void PollLoop::IdleStep() {
     return;
   }
   Sleep(quiet && !Follows());
+}
+
+// Behind requests that nobody waits for: the next one comes soon, and each look for it takes the line
+// that it is posted by away from the thread that is about to.
+void PollLoop::Rest(uint64_t now_tsc) const {
+  while (rte_rdtsc() - now_tsc < kRestNs * us_tsc_ / 1000) rte_pause();
 }
 
 // `quiet`: nothing waits for room, for its rate, or to be read.

@@ -99,6 +99,7 @@ class PollLoop {
   bool Follows() const;
   bool Pending() const;
   void IdleStep();
+  void Rest(uint64_t now_tsc) const;
   void Sleep(bool quiet);
 
   Options options_;
@@ -110,6 +111,7 @@ class PollLoop {
   Doorbell doorbell_;
   uint64_t idle_since_tsc_ = 0;
   uint64_t kicked_tsc_ = 0;
+  bool rests_ = false;  // once nothing is left to do
   uint64_t us_tsc_;
   std::atomic<bool> drained_{true};
 };
