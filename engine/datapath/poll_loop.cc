@@ -13,7 +13,7 @@ namespace groupcast {
 namespace {
 
 constexpr uint32_t kTakeMost = 32;         // requests of one channel per look
-constexpr uint64_t kRestNs = 400;
+constexpr uint64_t kRestNs = 400;          // behind requests that nobody waits for
 constexpr uint64_t kSpinUs = 50;           // without work, before the first sleep
 constexpr uint64_t kKickUs = 20;           // between two kicks of an idle lcore
 constexpr uint64_t kStallUs = 5'000'000;   // no packet taken meanwhile: as Linux's watchdog has it
@@ -172,10 +172,7 @@ bool PollLoop::Follows() const {
 
 void PollLoop::IdleStep() {
   const uint64_t now = rte_rdtsc();
-  if (idle_since_tsc_ == 0) {
-    idle_since_tsc_ = now;
-    if (std::exchange(rests_, false)) Rest(now);
-  }
+  if (idle_since_tsc_ == 0) idle_since_tsc_ = now;
   if (now - kicked_tsc_ > kKickUs * us_tsc_) {
     kicked_tsc_ = now;
     for (const auto& place : ports_) {
@@ -187,6 +184,7 @@ void PollLoop::IdleStep() {
   if (drained_.load(std::memory_order_relaxed) != quiet) {
     drained_.store(quiet, std::memory_order_release);
   }
+  if (std::exchange(rests_, false) && quiet) Rest(now);
   // Whoever posts soon after another post is not made to wait for a pause.
   if (now - idle_since_tsc_ < kSpinUs * us_tsc_) return;
   if (!options_.sleeps || ingress_->Paced()) {
@@ -196,8 +194,8 @@ void PollLoop::IdleStep() {
   Sleep(quiet && !Follows());
 }
 
-// Behind requests that nobody waits for: the next one comes soon, and each look for it takes the line
-// that it is posted by away from the thread that is about to.
+// Behind requests that nobody waits for: the next one comes soon, and each look for it takes the
+// line that it is posted by away from the thread that is about to.
 void PollLoop::Rest(uint64_t now_tsc) const {
   while (rte_rdtsc() - now_tsc < kRestNs * us_tsc_ / 1000) rte_pause();
 }
