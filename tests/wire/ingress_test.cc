@@ -346,7 +346,9 @@ TEST_F(IngressTest, SettlesOnceWhatCameBeforeIsForwarded) {
   const auto waited = [&] { return std::chrono::steady_clock::now() - added; };
   ASSERT_TRUE(ingress_->Add(claim).ok());
   bool early = false;
-  while (!early && waited() < std::chrono::milliseconds(100)) early = ingress_->settled();
+  while (!early && waited() < std::chrono::milliseconds(100)) {
+    early = ingress_->settled() && waited() < std::chrono::milliseconds(900);
+  }
   EXPECT_FALSE(early);
   EXPECT_EQ(ingress_->Forward(10), 1U);
   EXPECT_TRUE(Settles());
