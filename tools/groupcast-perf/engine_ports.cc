@@ -87,7 +87,7 @@ absl::Status CompleteEngineOptions(Options* options, EngineOptions* engine) {
   }
   options->fixed_port = !fixed.empty();
   options->all_fixed = options->fixed_port && fixed.size() == engine->ports.size();
-  const uint64_t recipients = options->workload.recipients;
+  const uint64_t recipients = options->workload.AllRecipients();
   for (size_t i = 0; i < fixed.size(); i++) {
     EngineOptions::Static own;
     own.mac = options->eth_source;

@@ -36,9 +36,10 @@ Strategy ForEngine(PacketStrategy strategy) {
 
 class GroupSource : public GroupcastSource {
  public:
-  GroupSource(const Workload& workload, Group group, Payload payload)
-      : group_(std::move(group)),
+  GroupSource(const Workload& workload, std::vector<Group> groups, Payload payload)
+      : groups_(std::move(groups)),
         payload_(std::move(payload)),
+        recipients_(workload.recipients),
         prepend_(workload.prepend_bytes),
         append_(workload.append_bytes),
         private_bytes_(size_t{workload.recipients} * (prepend_ + append_)) {
@@ -63,20 +64,29 @@ class GroupSource : public GroupcastSource {
 
   void Send(Tally* tally) override {
     failed_.clear();
-    const absl::StatusOr<SendResult> sent = group_.Send(payload_, options_);
+    const absl::StatusOr<SendResult> sent = Next().Send(payload_, options_);
     if (tally == nullptr) return;
     tally->AddGroupcast(sent.ok() ? sent->sent : 0);
     if (!sent.ok()) {
-      tally->AddErrors(ENOMEM, group_.size());
+      tally->AddErrors(ENOMEM, recipients_);
       return;
     }
     for (const MemberError& member : failed_) tally->AddErrors(member.error, 1);
   }
 
  protected:
-  Group group_;
+  // Whose turn it is.
+  Group& Next() {
+    if (next_ == groups_.size()) next_ = 0;
+    return groups_[next_++];
+  }
+
+  std::vector<Group> groups_;
+  size_t next_ = 0;
   Payload payload_;
   SendOptions options_;
+
+  uint32_t recipients_;  // of a groupcast
 
  private:
   size_t prepend_;
@@ -87,9 +97,9 @@ class GroupSource : public GroupcastSource {
 
 class AsyncSource : public GroupSource {
  public:
-  AsyncSource(const Workload& workload, Group group, Payload payload, CompletionQueue queue,
-              uint32_t burst)
-      : GroupSource(workload, std::move(group), std::move(payload)),
+  AsyncSource(const Workload& workload, std::vector<Group> groups, Payload payload,
+              CompletionQueue queue, uint32_t burst)
+      : GroupSource(workload, std::move(groups), std::move(payload)),
         queue_(std::move(queue)),
         outstanding_(burst) {}
 
@@ -98,10 +108,10 @@ class AsyncSource : public GroupSource {
     while (queue_.outstanding() >= outstanding_) Collect();
     // Of a send that ends after the counting has begun, this tells whether it is counted.
     const absl::Status begun =
-        group_.SendAsync(payload_, queue_, tally != nullptr ? 1 : 0, Stage::kAccepted, options_);
+        Next().SendAsync(payload_, queue_, tally != nullptr ? 1 : 0, Stage::kAccepted, options_);
     if (begun.ok() || absl::IsAborted(begun) || tally == nullptr) return;
     tally->AddGroupcast(0);
-    tally->AddErrors(ENOMEM, group_.size());
+    tally->AddErrors(ENOMEM, recipients_);
   }
 
   void Finish() override {
@@ -110,7 +120,7 @@ class AsyncSource : public GroupSource {
     const size_t lost = queue_.outstanding();
     if (lost == 0 || tally_ == nullptr) return;
     for (size_t i = 0; i < lost; i++) tally_->AddGroupcast(0);
-    tally_->AddErrors(ETIMEDOUT, lost * group_.size());
+    tally_->AddErrors(ETIMEDOUT, lost * recipients_);
   }
 
   uint32_t Outstanding() const override { return outstanding_; }
@@ -140,15 +150,13 @@ class AsyncSource : public GroupSource {
   std::vector<CompletedSend> completed_;
 };
 
-absl::StatusOr<Group> MakeGroup(const SourceOptions& options) {
-  const absl::StatusOr<int> sd = BoundSocket(options.flow);
-  if (!sd.ok()) return sd.status();
-  const FileDescriptor socket(*sd);  // the group has one of its own
-  absl::StatusOr<Group> group = Group::Create(socket.get());
+// With the recipients from `first` on, whose tags begin at 0.
+absl::StatusOr<Group> MakeGroup(int sd, const SourceOptions& options, uint32_t first) {
+  absl::StatusOr<Group> group = Group::Create(sd);
   if (!group.ok()) return group.status();
   std::vector<Recipient> members;
   for (uint32_t i = 0; i < options.workload.recipients; i++) {
-    members.emplace_back(AddressOf(options.flow, i), i);
+    members.emplace_back(AddressOf(options.flow, first + i), i);
     if (members.size() < kMembersAtOnce && i + 1 < options.workload.recipients) continue;
     const absl::StatusOr<uint64_t> added = group->Add(members);
     if (!added.ok()) return added.status();
@@ -157,20 +165,33 @@ absl::StatusOr<Group> MakeGroup(const SourceOptions& options) {
   return group;
 }
 
+absl::StatusOr<std::vector<Group>> MakeGroups(const SourceOptions& options) {
+  const absl::StatusOr<int> sd = BoundSocket(options.flow);
+  if (!sd.ok()) return sd.status();
+  const FileDescriptor socket(*sd);  // each group has one of its own
+  std::vector<Group> groups;
+  for (uint32_t g = 0; g < options.workload.groups; g++) {
+    absl::StatusOr<Group> group = MakeGroup(socket.get(), options, g * options.workload.recipients);
+    if (!group.ok()) return group.status();
+    groups.push_back(*std::move(group));
+  }
+  return groups;
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<GroupcastSource>> MakeGroupSource(const SourceOptions& options) {
-  absl::StatusOr<Group> group = MakeGroup(options);
-  if (!group.ok()) return group.status();
+  absl::StatusOr<std::vector<Group>> groups = MakeGroups(options);
+  if (!groups.ok()) return groups.status();
   const std::vector<uint8_t> bytes = PayloadBytes(options.workload.payload_bytes);
   absl::StatusOr<Payload> payload = Payload::Copy(bytes);
   if (!payload.ok()) return payload.status();
   if (options.workload.mode == Mode::kGroup) {
-    return std::make_unique<GroupSource>(options.workload, *std::move(group), *std::move(payload));
+    return std::make_unique<GroupSource>(options.workload, *std::move(groups), *std::move(payload));
   }
   absl::StatusOr<CompletionQueue> queue = CompletionQueue::Create(options.burst);
   if (!queue.ok()) return queue.status();
-  return std::make_unique<AsyncSource>(options.workload, *std::move(group), *std::move(payload),
+  return std::make_unique<AsyncSource>(options.workload, *std::move(groups), *std::move(payload),
                                        *std::move(queue), options.burst);
 }
 

@@ -20,6 +20,7 @@ namespace groupcast::perf {
 namespace {
 
 constexpr uint32_t kMostRecipients = 10'000'000;
+constexpr uint32_t kMostGroups = 100'000;
 constexpr uint32_t kMostUdpBytes = 65507;  // a UDP datagram over IPv4
 constexpr uint32_t kIpUdpBytes = 28;
 constexpr uint32_t kMostProducers = 128;  // threads that the engine has channels for
@@ -114,6 +115,11 @@ void DefineWorkload(Workload* workload, CLI::App* app) {
                 "packets keep (without: a new one each, copied for the first recipients)");
   app->add_option("--recipients", workload->recipients, "Recipients of a groupcast")
       ->check(CLI::Range(1U, kMostRecipients))
+      ->capture_default_str();
+  app->add_option("--groups", workload->groups,
+                  "Modes group and async: registered groups of each producer, each with so many "
+                  "recipients of its own, that get groupcasts in turn")
+      ->check(CLI::Range(1U, kMostGroups))
       ->capture_default_str();
   for (const auto& [name, bytes, text] :
        {std::tuple{"--payload", &workload->payload_bytes, "Bytes of the shared payload"},
@@ -324,10 +330,19 @@ absl::Status CheckWorkload(const Workload& workload, const Options& options) {
         ": with --config and mode sendgroup the file's key 'copybreak' says it: 0 for chain, ",
         kMostUdpBytes, " for copy"));
   }
-  const uint64_t last = uint64_t{ntohl(options.flow.destination)} + workload.recipients - 1;
+  const bool registered = workload.mode == Mode::kGroup || workload.mode == Mode::kAsync;
+  if (workload.groups != 1 && !registered) {
+    return Wrong(absl::StrCat("--groups ", workload.groups, ": is for the modes group and async"));
+  }
+  if (workload.AllRecipients() > kMostRecipients) {
+    return Wrong(absl::StrCat("--groups ", workload.groups, " and --recipients ",
+                              workload.recipients, " make ", workload.AllRecipients(),
+                              " recipients; at most ", kMostRecipients));
+  }
+  const uint64_t last = ntohl(options.flow.destination) + workload.AllRecipients() - 1;
   if (options.flow.destination == 0 || last > UINT32_MAX ||
       IN_MULTICAST(static_cast<uint32_t>(last)) || last >= 0xe0000000U) {
-    return Wrong(absl::StrCat("--tx-ip ", options.tx_ip, ": ", workload.recipients,
+    return Wrong(absl::StrCat("--tx-ip ", options.tx_ip, ": ", workload.AllRecipients(),
                               " recipients from there on are not all unicast addresses"));
   }
   return absl::OkStatus();

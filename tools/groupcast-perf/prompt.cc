@@ -30,7 +30,7 @@ constexpr char kHelp[] =
   show fwd stats all                 what the run has sent
   show config fwd                    what the next run sends
   clear port stats all, clear fwd stats all
-  set payload|recipients|prepend|append|rate VALUE
+  set payload|recipients|groups|prepend|append|rate VALUE
   set strategy auto|chain|copy       the next run takes what is set
   set mode sendgroup|group|async
   set mode direct                    for strategies clone, lazy-copy, floor, written-floor, too
@@ -106,8 +106,8 @@ void Prompt::DefineVerbs() {
   };
   verbs_.Add({"set", "strategy", StrategyNames("#")}, "set strategy " + StrategyNames("|"), set);
   verbs_.Add({"set", "mode", ModeNames("#")}, "set mode " + ModeNames("|"), set);
-  verbs_.Add({"set", "payload#recipients#prepend#append#rate", ""},
-             "set payload|recipients|prepend|append|rate VALUE", set);
+  verbs_.Add({"set", "payload#recipients#groups#prepend#append#rate", ""},
+             "set payload|recipients|groups|prepend|append|rate VALUE", set);
 }
 
 // Ends a run that is over, and returns whether there is something to read, its end included.

@@ -185,8 +185,8 @@ void PrintConfiguration(const Result& result) {
   absl::PrintF("  groupcast %s: wire=%s ports=%d lcores=%d producers=%d strategy=%s\n",
                NameOf(sent.mode), result.wire, result.ports.size(), result.lcores, result.producers,
                NameOf(sent.strategy));
-  absl::PrintF("  recipients=%d payload=%d prepend=%d append=%d rate=%g burst=%d\n",
-               sent.recipients, sent.payload_bytes, sent.prepend_bytes, sent.append_bytes,
+  absl::PrintF("  groups=%d recipients=%d payload=%d prepend=%d append=%d rate=%g burst=%d\n",
+               sent.groups, sent.recipients, sent.payload_bytes, sent.prepend_bytes, sent.append_bytes,
                sent.groupcasts_per_second, result.burst);
   std::fflush(stdout);
 }
@@ -200,6 +200,7 @@ std::string ToJson(const Result& result) {
       {"strategy", NameOf(sent.strategy)},
       {"wire", result.wire},
       {"recipients", sent.recipients},
+      {"groups", sent.groups},
       {"payload", sent.payload_bytes},
       {"prepend", sent.prepend_bytes},
       {"append", sent.append_bytes},

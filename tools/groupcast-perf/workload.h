@@ -32,13 +32,16 @@ struct Workload {
   Mode mode = Mode::kSendgroup;
   PacketStrategy strategy = PacketStrategy::kAuto;
   PrivateSource private_bytes = PrivateSource::kTable;
-  uint32_t recipients = 1000;
+  uint32_t recipients = 1000;  // of a groupcast
+  uint32_t groups = 1;         // registered ones, which get groupcasts in turn
   uint32_t payload_bytes = 1000;
   uint32_t prepend_bytes = 0;
   uint32_t append_bytes = 0;
   double groupcasts_per_second = 0;  // of all producers; 0: as fast as it goes
   bool same_payload = false;         // lazy-copy: from one groupcast to the next
 
+  // Recipients of all groups together.
+  uint64_t AllRecipients() const { return uint64_t{groups} * recipients; }
   uint32_t DatagramBytes() const { return prepend_bytes + payload_bytes + append_bytes; }
   bool operator==(const Workload&) const = default;
 };
