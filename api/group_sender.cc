@@ -19,16 +19,17 @@ GroupSender::GroupSender(Group::State* group, Payload::Body* body, const SendOpt
       body_(*body),
       options_(options),
       async_(async),
-      // One for the errors' members, too.
-      snapshot_(group->members().Acquire(async != nullptr && async->wants_errors ? 2 : 1)),
+      snapshot_(group->members().Acquire()),
       revision_(snapshot_->revision),
       members_(snapshot_->members),
-      snapshot_holds_(HoldPlaces(snapshot_->holds), 1),
+      // A send that knows its errors' members by the snapshot holds it until it is collected, when
+      // no request needs the lines any more.
+      snapshot_holds_(HoldPlaces(snapshot_->holds), HoldsSnapshot() ? 0 : 1),
       body_holds_(HoldPlaces(body->holds), 1),
       socket_(Group::State::SocketOf(*snapshot_)),
       nonblocking_(async != nullptr || options.nonblocking || socket_.nonblocking) {
   body_.holds.taken.fetch_add(1, std::memory_order_relaxed);
-  if (async_ != nullptr && async_->wants_errors) async_->snapshot = snapshot_;
+  if (HoldsSnapshot()) async_->snapshot = snapshot_;
 }
 
 SendResult GroupSender::Send() {
@@ -183,7 +184,7 @@ bool GroupSender::Post(const EngineUse& use, const Run& run, const CallRequests:
   request->lines = run.chunk->lines.data() + run.from;
   request->alike = run.chunk->alike;
   ended_ = IsLast(use, run);
-  HoldLines(request, &snapshot_holds_, ended_);
+  if (!HoldsSnapshot()) HoldLines(request, &snapshot_holds_, ended_);
   request->sharing = static_cast<Sharing>(options_.strategy);
   request->hop_limit = options_.hop_limit;
   if (room.copy != nullptr) {

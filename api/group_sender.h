@@ -62,6 +62,7 @@ class GroupSender {
   bool HasTable() const { return options_.private_table.rows > 0; }
   bool HasPrivate() const { return HasTable() || options_.private_bytes != nullptr; }
   bool WaitsForDone() const { return async_ != nullptr && async_->stage == Stage::kDone; }
+  bool HoldsSnapshot() const { return async_ != nullptr && async_->wants_errors; }
   bool UsesLines(const EngineUse& use);
   void SendLines(const EngineUse& use);
   void SendChunk(const EngineUse& use, const Run& run);

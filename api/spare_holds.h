@@ -17,7 +17,7 @@ class SpareHolds {
   static constexpr uint32_t kAtOnce = 64;
 
   SpareHolds() = default;
-  // Takes over `own` holds, at least one.
+  // Takes over `own` holds; with none it has none to give.
   SpareHolds(HoldPlaces places, uint32_t own) : places_(places), left_(own) {}
   SpareHolds(SpareHolds&& other) noexcept
       : places_(other.places_), left_(std::exchange(other.left_, 0)) {}

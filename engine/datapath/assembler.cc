@@ -313,11 +313,14 @@ void Assembler::Fill(Request* request, const TxPlan& plan, uint32_t mtu, uint16_
     rte_mempool_put_bulk(pools_.heads, reinterpret_cast<void**>(unused),
                          static_cast<unsigned>(heads + n - unused));
   }
-  if (built.references > 0) {
+  if (request->assembled == request->nb_recipients && built.references > 0) {
+    // The last packet gets ours.
+    if (built.references > 1) SharedPayload::Refer(request->view, built.references - 1);
+    request->view = nullptr;
+  } else if (built.references > 0) {
     // Once per burst, before any of its packets can be freed.
     SharedPayload::Refer(request->view, built.references);
-  }
-  if (request->assembled == request->nb_recipients) {
+  } else if (request->assembled == request->nb_recipients) {
     SharedPayload::Release(request->view);  // ours; the packets hold theirs
     request->view = nullptr;
   }

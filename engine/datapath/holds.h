@@ -2,10 +2,18 @@
 // Copyright (c) 2026 the Groupcast authors
 #pragma once
 
+#include <array>
 #include <atomic>
+#include <climits>
+#include <cstddef>
 #include <cstdint>
 
 namespace groupcast {
+
+// The engine's lcores below have a place of their own, their lane, wherever many count for one:
+// there they do so without a locked operation, which waits for all that was written before.
+inline constexpr unsigned kLanes = 3;
+inline constexpr unsigned kNoLane = UINT_MAX;  // another lcore's, and any other thread's
 
 // How many still need a thing that callers lend to lcores. Callers take holds on one line and
 // lcores give them back on another: on a common one each of them would wait, with each request, for
@@ -13,25 +21,38 @@ namespace groupcast {
 struct Holds {
   // Plus those taken, minus those that who took them gave back himself. callers: rw
   alignas(64) mutable std::atomic<uint32_t> taken{0};
-  // Minus those that somebody else gave back. lcores: rw
-  alignas(64) mutable std::atomic<uint32_t> given{0};
+  // Minus those that somebody else gave back. [0]: any thread, rw; [1 + lane]: that lcore, rw
+  alignas(64) mutable std::array<std::atomic<uint32_t>, 1 + kLanes> given{};
 
   // Whether somebody has one at some moment of this call. What was given back is read first: the
   // sum is never less than what is held when the other one is read, and 0 only if nothing is.
   bool Any() const {
     // Acquire: what its users read was read before.
-    const uint32_t gone = given.load(std::memory_order_acquire);
+    uint32_t gone = 0;
+    for (const std::atomic<uint32_t>& some : given) gone += some.load(std::memory_order_acquire);
     return taken.load(std::memory_order_seq_cst) + gone != 0;
   }
 };
+
+// One less. `given`: as of Holds, if it has lanes.
+inline void GiveBack(std::atomic<uint32_t>* given, bool has_lanes, unsigned lane) {
+  if (has_lanes && lane < kLanes) {
+    std::atomic<uint32_t>& own = given[1 + lane];
+    own.store(own.load(std::memory_order_relaxed) - 1, std::memory_order_release);
+  } else {
+    given->fetch_sub(1, std::memory_order_release);
+  }
+}
 
 // Where holds are taken and where they are given back.
 struct HoldPlaces {
   std::atomic<uint32_t>* taken = nullptr;
   std::atomic<uint32_t>* given = nullptr;
+  bool has_lanes = false;
 
   HoldPlaces() = default;
-  explicit HoldPlaces(const Holds& holds) : taken(&holds.taken), given(&holds.given) {}
+  explicit HoldPlaces(const Holds& holds) 
+      : taken(&holds.taken), given(holds.given.data()), has_lanes(true) {}
   // Both in one.
   explicit HoldPlaces(std::atomic<uint32_t>* holds) : taken(holds), given(holds) {}
 };

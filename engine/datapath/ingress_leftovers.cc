@@ -46,7 +46,7 @@ LeftDatagram* IngressLeftovers::Take() {
 }
 
 void IngressLeftovers::Release(LeftDatagram* datagram) {
-  datagram->snapshot->holds.given.fetch_sub(1, std::memory_order_release);
+  datagram->snapshot->holds.given[0].fetch_sub(1, std::memory_order_release);
   Arena::Release(datagram);
 }
 

@@ -87,8 +87,8 @@ class PollLoop {
 
  private:
   struct PortPlace {
-    explicit PortPlace(const PortOptions& options, Counters* counters)
-        : turns(options.plan, *options.state, options.kick, counters) {}
+    PortPlace(const PortOptions& options, Counters* counters, unsigned lane)
+        : turns(options.plan, *options.state, options.kick, counters, lane) {}
     PortTurns turns;
     std::array<RequestQueue, kMaxChannels> queues;  // by channel
   };

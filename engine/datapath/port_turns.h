@@ -21,8 +21,9 @@ struct RequestQueue {
 // a million does not hold up a group of two. One lcore's; queues are not owned.
 class PortTurns {
  public:
-  PortTurns(const TxPlan& plan, const PortState& state, const KickSockets& kick, Counters* counters)
-      : port_(plan, state, kick, counters) {}
+  PortTurns(const TxPlan& plan, const PortState& state, const KickSockets& kick, Counters* counters,
+            unsigned lane = kNoLane)
+      : port_(plan, state, kick, counters, lane) {}
 
   Port& port() { return port_; }
   const Port& port() const { return port_; }

@@ -51,6 +51,8 @@ struct alignas(64) PostedRequest {
   bool caller_keeps;
   // Somebody waits until the payload was read, which the driver tells only if it is asked.
   bool followed;
+  bool lines_have_lanes;  // line_holds (GiveBack())
+  bool payload_has_lanes;
   uint16_t prepend_len;  // bytes, of everybody, unless `privates` says otherwise
   uint16_t append_len;
   uint32_t payload_len;
@@ -130,6 +132,7 @@ inline void StartRequest(Request* request) {
   request->view = nullptr;
   request->assembled = request->finished = request->failed = 0;
   request->viewed = request->complete = request->read = false;
+  if (request->progress != nullptr) rte_prefetch0(request->progress);
   if (request->sums == nullptr) return;
   // And the first private bytes.
   const auto* sums = reinterpret_cast<const uint8_t*>(request->sums);

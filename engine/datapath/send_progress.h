@@ -2,12 +2,14 @@
 // Copyright (c) 2026 the Groupcast authors
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
 
+#include "engine/datapath/holds.h"
 #include "engine/datapath/prefetch.h"
 
 namespace groupcast {
@@ -27,38 +29,59 @@ struct alignas(64) SendProgress {
 class CompletedSends {
  public:
   // So many at a time, at most, are pushed and not taken.
-  explicit CompletedSends(size_t most)
-      : places_(std::bit_ceil(most)), mask_(static_cast<uint32_t>(places_.size()) - 1) {}
+  explicit CompletedSends(size_t most) : mask_(static_cast<uint32_t>(std::bit_ceil(most)) - 1) {
+    for (Queue& queue : queues_) queue.places = std::vector<Place>(size_t{mask_} + 1);
+  }
 
-  // Any thread. Publishes all that was done for the send.
-  void Push(SendProgress* send) {
-    // Whoever gets a place one round later sees, through those before it, that it was taken from.
-    const uint32_t place = pushed_.fetch_add(1, std::memory_order_acq_rel);
-    places_[place & mask_].store(send, std::memory_order_release);
+  // Any thread; `lane`: its own (Holds). Publishes all that was done for the send.
+  void Push(SendProgress* send, unsigned lane) {
+    Queue& queue = queues_[lane < kLanes ? 1 + lane : 0];
+    uint32_t place;
+    if (lane < kLanes) {
+      place = queue.pushed.load(std::memory_order_relaxed);
+      queue.pushed.store(place + 1, std::memory_order_relaxed);
+    } else {
+      // Whoever gets a place one round later sees, through those before it, that it was taken from.
+      place = queue.pushed.fetch_add(1, std::memory_order_acq_rel);
+    }
+    queue.places[place & mask_].store(send, std::memory_order_release);
   }
   // One thread at a time. The next one, or null.
   SendProgress* Take() {
-    std::atomic<SendProgress*>& place = places_[taken_ & mask_];
-    SendProgress* send = place.load(std::memory_order_acquire);
-    if (send == nullptr) return nullptr;
-    place.store(nullptr, std::memory_order_relaxed);
-    taken_++;
-    // Lcores had them last.
-    const SendProgress* later = places_[(taken_ + kAhead) & mask_].load(std::memory_order_relaxed);
-    if (later != nullptr) PrefetchToWrite(later);
-    return send;
+    for (size_t looks = 0; looks < queues_.size(); looks++) {
+      Queue& queue = queues_[current_];
+      Place& place = queue.places[queue.taken & mask_];
+      SendProgress* send = place.load(std::memory_order_acquire);
+      if (send == nullptr) {
+        current_ = current_ == kLanes ? 0 : current_ + 1;
+        continue;
+      }
+      place.store(nullptr, std::memory_order_relaxed);
+      queue.taken++;
+      // Lcores had them last.
+      const Place& later_place = queue.places[(queue.taken + kAhead) & mask_];
+      const SendProgress* later = later_place.load(std::memory_order_relaxed);
+      if (later != nullptr) PrefetchToWrite(later);
+      return send;
+    }
+    return nullptr;
   }
 
  private:
   static constexpr uint32_t kAhead = 4;
-  std::vector<std::atomic<SendProgress*>> places_;  // null: none yet
+  using Place = std::atomic<SendProgress*>;  // null: none yet
+  struct alignas(64) Queue {
+    std::vector<Place> places;
+    alignas(64) std::atomic<uint32_t> pushed{0};
+    alignas(64) uint32_t taken = 0;
+  };
   const uint32_t mask_;
-  alignas(64) std::atomic<uint32_t> pushed_{0};
-  alignas(64) uint32_t taken_ = 0;
+  unsigned current_ = 0;                   // which is looked at
+  std::array<Queue, 1 + kLanes> queues_;  // the first: of all that have no lane
 };
 
 // So much less is left. The send may be gone afterwards.
-inline void Advance(SendProgress* send, uint32_t n = 1) {
+inline void Advance(SendProgress* send, uint32_t n = 1, unsigned lane = kNoLane) {
   CompletedSends* completed = send->completed;
   // Acquire: whoever pushes it publishes what the others did.
   if (completed == nullptr) {
@@ -68,7 +91,7 @@ inline void Advance(SendProgress* send, uint32_t n = 1) {
   // Of one that ends, whoever has all that is left changes it alone, and nobody looks at it again.
   if (send->left.load(std::memory_order_acquire) == n ||
       send->left.fetch_sub(n, std::memory_order_acq_rel) == n) {
-    completed->Push(send);
+    completed->Push(send, lane);
   }
 }
 
