@@ -82,7 +82,7 @@ class Channel {
   bool AllBack();
 
  private:
-  static constexpr uint32_t kLeftAlone = 4;
+  static constexpr uint32_t kLeftAlone = 16;
   static constexpr uint32_t kMany = 256;
 
   std::vector<Lane> lanes_;

@@ -13,7 +13,7 @@ namespace groupcast {
 namespace {
 
 constexpr uint32_t kTakeMost = 32;         // requests of one channel per look
-constexpr uint64_t kRestNs = 400;          // behind requests that nobody waits for
+constexpr uint64_t kRestNs = 1000;         // behind requests that nobody waits for
 constexpr uint64_t kSpinUs = 50;           // without work, before the first sleep
 constexpr uint64_t kKickUs = 20;           // between two kicks of an idle lcore
 constexpr uint64_t kStallUs = 5'000'000;   // no packet taken meanwhile: as Linux's watchdog has it
