@@ -84,7 +84,8 @@ void GroupSender::SendLines(const EngineUse& use) {
     first_place = static_cast<uint16_t>(member % kMaxGroupRecipients % chunks[first]->count);
   }
   for (size_t i = 0; i < n; i++) {
-    const LineChunk* chunk = chunks[(first + i) % n];
+    const size_t number = first + i;
+    const LineChunk* chunk = chunks[number < n ? number : number - n];
     const bool last = i + 1 == n && first_place == 0;
     SendChunk(use, {chunk, i == 0 ? first_place : uint16_t{0}, chunk->count, last});
   }
@@ -98,7 +99,7 @@ void GroupSender::SendLines(const EngineUse& use) {
 }
 
 // The longest run of lines that can be used as they are, again and again; the others are rest.
-void GroupSender::SendChunk(const EngineUse& use, const Run& run) {
+void GroupSender::SendChunk(const EngineUse& use, Run run) {
   const LineChunk& chunk = *run.chunk;
   // Without carrier the plain call says what that means.
   if (chunk.bin.port == Bin::kKernel || !use.engine()->LinkUp(chunk.bin.port)) {
@@ -130,7 +131,7 @@ void GroupSender::SendChunk(const EngineUse& use, const Run& run) {
   }
 }
 
-void GroupSender::PostRun(const EngineUse& use, const Run& run) {
+void GroupSender::PostRun(const EngineUse& use, Run run) {
   if (HasPrivate()) {
     PostWithPrivate(use, run);
     return;
@@ -152,7 +153,7 @@ bool GroupSender::CopiesPayload(const EngineUse& use, const LineChunk& chunk) co
 }
 
 // Null for no room.
-CallRequests::Room GroupSender::Allocate(const EngineUse& use, const Run& run, size_t private_len) {
+CallRequests::Room GroupSender::Allocate(const EngineUse& use, Run run, size_t private_len) {
   const Bin bin = run.chunk->bin;
   const Channel::Shape shape{run.members(), false, HasPrivate(), private_len, HasTable()};
   return requests_->Allocate(bin.port, bin.lcore, shape, body_.segments(),
@@ -164,13 +165,13 @@ CallRequests::Room GroupSender::Allocate(const EngineUse& use, const Run& run, s
 // left to this thread once it is posted: the send may be collected then, and begun anew. It may
 // take the sender's own holds, too, instead of new ones, which cost waiting for all that was
 // written.
-bool GroupSender::IsLast(const EngineUse& use, const Run& run) const {
+bool GroupSender::IsLast(const EngineUse& use, Run run) const {
   return async_ != nullptr && run.last && rest_.empty() && by_lines_ == 0 &&
          use.channel()->HasRoom(run.chunk->bin.lcore);
 }
 
 // False: no room. The request is back then, its memory as it was until another one is allocated.
-bool GroupSender::Post(const EngineUse& use, const Run& run, const CallRequests::Room& room) {
+bool GroupSender::Post(const EngineUse& use, Run run, CallRequests::Room room) {
   Request* request = room.request;
   // While memory may run out.
   std::unique_ptr<Request, void (*)(Request*)> guard(request, Channel::Discard);

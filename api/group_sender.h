@@ -39,16 +39,16 @@ class GroupSender {
   void EndAsync(const SendResult& result);
 
  private:
-  // Members [from, to) of a chunk.
+  // Members [from, to) of a chunk. Passed in registers: what was just written in small parts and is
+  // then read as a whole waits for all of them.
   struct Run {
     const LineChunk* chunk;
     uint16_t from;
     uint16_t to;
-    bool last = false;     // nobody else is to be sent to
-    bool all_fit = false;  // with private_room bytes of their own
-    size_t private_room = 0;
+    bool last = false;  // nobody else is to be sent to
     uint16_t members() const { return static_cast<uint16_t>(to - from); }
   };
+  static_assert(sizeof(Run) == 16);
   // A member that does not go by its line.
   struct Rest {
     const LineChunk* chunk;
@@ -65,22 +65,22 @@ class GroupSender {
   bool HoldsSnapshot() const { return async_ != nullptr && async_->wants_errors; }
   bool UsesLines(const EngineUse& use);
   void SendLines(const EngineUse& use);
-  void SendChunk(const EngineUse& use, const Run& run);
-  void PostRun(const EngineUse& use, const Run& run);
+  void SendChunk(const EngineUse& use, Run run);
+  void PostRun(const EngineUse& use, Run run);
   bool IsConstant() const;
   bool CopiesPayload(const EngineUse& use, const LineChunk& chunk) const;
-  CallRequests::Room Allocate(const EngineUse& use, const Run& run, size_t private_len);
-  bool Post(const EngineUse& use, const Run& run, const CallRequests::Room& room);
+  CallRequests::Room Allocate(const EngineUse& use, Run run, size_t private_len);
+  bool Post(const EngineUse& use, Run run, CallRequests::Room room);
   void SetResult(const SendResult& result);
-  bool IsLast(const EngineUse& use, const Run& run) const;
+  bool IsLast(const EngineUse& use, Run run) const;
   // Before what may be a cancellation point.
   void CancellationEnds() {
     if (async_ != nullptr && !cancellation_off_) cancellation_off_.emplace();
   }
   void PostWithPrivate(const EngineUse& use, Run run);
   void PostWithTable(const EngineUse& use, Run run);
-  uint16_t PutRows(const Run& run, Request* request) const;
-  void NoRoomFor(const EngineUse& use, const Run& run);
+  uint16_t PutRows(Run run, Request* request) const;
+  void NoRoomFor(const EngineUse& use, Run run);
   bool PrivateOf(const LineChunk& chunk, uint16_t place, PrivateBytes* bytes);
   bool Ask(Run* run, PrivateBytes* bytes);
   bool PutPrivates(size_t room_len, Run* run, PrivateBytes* bytes, Request* request);
@@ -89,7 +89,7 @@ class GroupSender {
   static PrivateBytes PrivateBytesIn(const Request& request, uint16_t recipient);
   bool Fits(const HeaderLine& line, const PrivateBytes& bytes) const;
   void Gather(const EngineUse& use, const Request& request);
-  void ToRest(const Run& run);
+  void ToRest(Run run);
   void ToRest(const LineChunk& chunk, uint16_t place, const iovec& prepend, const iovec& append);
   void AskRest();
   void SendRest();
@@ -112,6 +112,9 @@ class GroupSender {
   const bool nonblocking_;
   std::optional<CancellationOff> cancellation_off_;
   uint64_t call_ = 0;  // with an engine
+  // Of the run that is being posted, if it has private bytes.
+  bool all_fit_ = false;     // with private_room_ bytes of their own
+  size_t private_room_ = 0;
   uint16_t payload_sum_ = 0;
   std::optional<CallRequests> requests_;
   struct Posted {

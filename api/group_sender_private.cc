@@ -62,8 +62,8 @@ bool GroupSender::Ask(Run* run, PrivateBytes* bytes) {
     }
     // Most often room for everyone.
     const bool bases = HasBase(bytes->prepend) && HasBase(bytes->append);
-    if (likely(bases && run->all_fit && bytes->prepend.iov_len <= run->private_room &&
-               bytes->append.iov_len <= run->private_room - bytes->prepend.iov_len)) {
+    if (likely(bases && all_fit_ && bytes->prepend.iov_len <= private_room_ &&
+               bytes->append.iov_len <= private_room_ - bytes->prepend.iov_len)) {
       return true;
     }
     if (Fits(run->chunk->lines[run->from], *bytes)) return true;
@@ -75,11 +75,11 @@ bool GroupSender::Ask(Run* run, PrivateBytes* bytes) {
 void GroupSender::PostWithPrivate(const EngineUse& use, Run run) {
   const Bin bin = run.chunk->bin;
   const size_t shared_len = body_.len() + kIpv6Headers;
-  run.all_fit = shared_len <= run.chunk->least_mtu;
-  run.private_room = run.all_fit ? run.chunk->least_mtu - shared_len : 0;
+  all_fit_ = shared_len <= run.chunk->least_mtu;
+  private_room_ = all_fit_ ? run.chunk->least_mtu - shared_len : 0;
   const PrivateTable& table = options_.private_table;
-  if (HasTable() && run.all_fit && table.base != nullptr && table.prepend_len <= run.private_room &&
-      table.append_len <= run.private_room - table.prepend_len) {
+  if (HasTable() && all_fit_ && table.base != nullptr && table.prepend_len <= private_room_ &&
+      table.append_len <= private_room_ - table.prepend_len) {
     PostWithTable(use, run);
     return;
   }
@@ -118,13 +118,12 @@ void GroupSender::PostWithTable(const EngineUse& use, Run run) {
   const Bin bin = run.chunk->bin;
   const Channel::Shape none{kMembersAtOnce, false, true, 0, true};
   const size_t each = table.prepend_len + table.append_len;
-  const size_t most =
-      each == 0 ? kMembersAtOnce : use.channel()->MostPrivate(bin.port, bin.lcore, none) / 2 / each;
+  const size_t most_len = use.channel()->MostPrivate(bin.port, bin.lcore, none) / 2;
   while (run.from < run.to) {
-    Run some = run;
     const size_t at_once = by_lines_ == 0 ? kMembersFirst : kMembersAtOnce;
-    const size_t n = std::clamp<size_t>(most, 1, std::min<size_t>(at_once, run.members()));
-    some.to = static_cast<uint16_t>(run.from + n);
+    size_t n = std::min<size_t>(at_once, run.members());
+    if (each * n > most_len) n = std::max<size_t>(most_len / each, 1);
+    Run some{run.chunk, run.from, static_cast<uint16_t>(run.from + n)};
     const CallRequests::Room room = Allocate(use, some, each * n);
     if (room.request != nullptr) some.to = PutRows(some, room.request);
     some.last = run.last && some.to == run.to;
@@ -140,7 +139,7 @@ void GroupSender::PostWithTable(const EngineUse& use, Run run) {
 }
 
 // The rows of the run's members up to the first that has none, which it returns.
-uint16_t GroupSender::PutRows(const Run& run, Request* request) const {
+uint16_t GroupSender::PutRows(Run run, Request* request) const {
   const PrivateTable& table = options_.private_table;
   const PrivateRows rows(table, body_.len(), request);
   const uint16_t n = rows.Copy(run.chunk->tags.data() + run.from, run.members());
@@ -168,7 +167,7 @@ bool GroupSender::PutPrivates(size_t room_len, Run* run, PrivateBytes* bytes, Re
   return asked;
 }
 
-void GroupSender::NoRoomFor(const EngineUse& use, const Run& run) {
+void GroupSender::NoRoomFor(const EngineUse& use, Run run) {
   for (uint16_t i = run.from; i < run.to; i++) {
     if (use.engine()->stopping()) {
       ToRest({run.chunk, i, static_cast<uint16_t>(i + 1)});

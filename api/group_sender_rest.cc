@@ -17,7 +17,7 @@ constexpr size_t kRestBatch = 256;
 
 }  // namespace
 
-void GroupSender::ToRest(const Run& run) {
+void GroupSender::ToRest(Run run) {
   for (uint16_t i = run.from; i < run.to; i++) rest_.push_back({run.chunk, i, false, 0, 0, 0});
 }
 
