@@ -63,15 +63,22 @@ void MakeHeads(const Request& request, const HeadForm& head_form, const MbufForm
   *next_ip_id = ip_id;
 }
 
-// What most streams are: IPv4 with don't-fragment, untagged, with few private bytes or none, sent
-// with the lines' own time to live, and chained to one view.
-bool IsUsual(const Request& request, const HeadForm& form) {
+// What most streams are: IPv4 with don't-fragment, untagged, with few bytes before the payload or
+// none, sent with the lines' own time to live.
+bool IsUsual(const HeadForm& form) {
   return !form.ipv6 && !form.counts_ids && form.ethernet.vlan_and_type == 0 &&
-         form.most_hops == UINT8_MAX && form.prepend_len <= kPrivateSlack &&
-         request.append_len == 0 && request.view != nullptr;
+         form.most_hops == UINT8_MAX && form.prepend_len <= kPrivateSlack;
 }
 
+// What follows the prepended bytes.
+enum class Behind {
+  kView,     // is put there
+  kChained,  // is there
+  kCopy,     // a copy of the payload, and what is appended
+};
+
 // Heads of these: without a branch, with all that they have in common in registers.
+template <Behind kBehind>
 void MakeUsualHeads(const Request& request, const HeadForm& form, const MbufForm& mbuf_form,
                     uint16_t first, uint16_t n, rte_mbuf** mbufs) {
   using packet_head::ChecksumAbove;
@@ -95,7 +102,11 @@ void MakeUsualHeads(const Request& request, const HeadForm& form, const MbufForm
   const uint32_t udp_len = form.udp_len;
   rte_mbuf* const view = request.view;
 
-  const size_t private_len = form.prepend_len;
+  const uint8_t* const payload = request.payload_len > 0 ? request.segments->data : nullptr;
+  const size_t payload_len = request.payload_len;
+  const size_t append_len = request.append_len;
+
+  const size_t private_len = form.prepend_len + append_len;
   const bool has_private = private_len > 0;
   const uint16_t* sum = has_private ? request.sums + first : &kNoSum;
   const uint8_t* private_bytes =
@@ -121,7 +132,12 @@ void MakeUsualHeads(const Request& request, const HeadForm& form, const MbufForm
     rte_mov16(ip + kIpv4Headers, private_bytes);
     Store(reinterpret_cast<uint8_t*>(head) + offsetof(rte_mbuf, data_off), mbuf_begins);
     Store(reinterpret_cast<uint8_t*>(head) + offsetof(rte_mbuf, pkt_len), lengths);
-    head->next = view;
+    if constexpr (kBehind == Behind::kView) head->next = view;
+    if constexpr (kBehind == Behind::kCopy) {
+      uint8_t* at = frame + form.len;
+      if (payload_len > 0) rte_memcpy(at, payload, payload_len);
+      if (append_len > 0) CopyPrivate(at + payload_len, private_bytes + form.prepend_len, append_len);
+    }
   }
 }
 
@@ -130,8 +146,11 @@ void MakeUsualHeads(const Request& request, const HeadForm& form, const MbufForm
 void MakeAlikeHeads(const Request& request, const HeadForm& head_form, const MbufForm& mbuf_form,
                     bool chain, uint16_t first, uint16_t n, uint16_t* next_ip_id,
                     rte_mbuf** mbufs) {
-  if (chain && IsUsual(request, head_form)) {
-    MakeUsualHeads(request, head_form, mbuf_form, first, n, mbufs);
+  if (IsUsual(head_form)) {
+    const auto make_heads = !chain                                                 ? MakeUsualHeads<Behind::kCopy>
+                            : request.append_len == 0 && request.view != nullptr ? MakeUsualHeads<Behind::kView>
+                                                                                   : MakeUsualHeads<Behind::kChained>;
+    make_heads(request, head_form, mbuf_form, first, n, mbufs);
     return;
   }
   using Make = decltype(&MakeHeads<true, true, true>);

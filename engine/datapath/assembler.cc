@@ -11,6 +11,7 @@
 #include "engine/datapath/copybreak.h"
 #include "engine/datapath/hand_over.h"
 #include "engine/datapath/request_uses.h"
+#include "engine/datapath/take_mbufs.h"
 
 namespace groupcast {
 namespace {
@@ -185,13 +186,11 @@ bool Assembler::BuildAlike(const Request& request, const TxPlan& plan, const For
 bool Assembler::AppendAlike(const Request& request, uint16_t first, uint16_t n, rte_mbuf** heads) {
   rte_mbuf* indirect[kMaxBurst];
   rte_mbuf* tails[kMaxBurst];
-  if (rte_mempool_get_bulk(pools_.views, reinterpret_cast<void**>(indirect), n) != 0) return false;
-  if (rte_mempool_get_bulk(pools_.heads, reinterpret_cast<void**>(tails), n) != 0) {
+  if (!TakeMbufs(pools_.views, n, indirect)) return false;
+  if (!TakeMbufs(pools_.heads, n, tails)) {
     rte_mempool_put_bulk(pools_.views, reinterpret_cast<void**>(indirect), n);
     return false;
   }
-  TakeOver(pools_.views);
-  TakeOver(pools_.heads);
   const rte_mbuf& view = *request.view;
   void* const payload = view.buf_addr;
   const rte_iova_t iova = view.buf_iova;
@@ -298,14 +297,11 @@ void Assembler::Fill(Request* request, const TxPlan& plan, uint32_t mtu, uint16_
   if (form.chain && !MakeView(request, plan, form.pieces)) n = 0;
   if (form.chain && n > 0 && InFlight(*request) + n > kMaxReferences) n = 0;
   rte_mbuf** heads = space->mbufs + space->nb_mbufs;
-  while (n > 0 && rte_mempool_get_bulk(pools_.heads, reinterpret_cast<void**>(heads), n) != 0) {
-    n /= 2;
-  }
+  while (n > 0 && !TakeMbufs(pools_.heads, n, heads)) n /= 2;
   if (n == 0) {
     counters_->Add(Counter::kNoMbuf);
     return;
   }
-  TakeOver(pools_.heads);
   const uint16_t end = request->assembled + n;
   const Built built = Build(request, plan, mtu, form, n, space);
   rte_mbuf** unused = space->mbufs + space->nb_mbufs;

@@ -4,16 +4,13 @@
 
 #include <algorithm>
 
-#include "engine/datapath/hand_over.h"
+#include "engine/datapath/take_mbufs.h"
 
 namespace groupcast {
 namespace {
 
 bool Take(rte_mempool* pool, uint32_t pieces, rte_mbuf** mbufs) {
-  if (pieces > kMostPieces) return false;
-  if (rte_mempool_get_bulk(pool, reinterpret_cast<void**>(mbufs), pieces) != 0) return false;
-  TakeOver(pool);  // from whoever freed them
-  return true;
+  return pieces <= kMostPieces && TakeMbufs(pool, pieces, mbufs);
 }
 
 void Reset(rte_mbuf* mbuf) {
