@@ -89,14 +89,10 @@ void MakeUsualHeads(const Request& request, const HeadForm& form, const MbufForm
   static constexpr uint8_t kNoBytes[kPrivateSlack] = {};
 
   // Ethernet, and the first two bytes of IP.
-  const uint64_t ethernet_and_ip[] = {
+  const xmm_t frame_begins = WordPair(
       (form.ethernet.destination_and_tag & 0xffffffffffff) | form.ethernet.source_and_type << 48,
-      form.ethernet.source_and_type >> 16 | form.ipv4_first << 48};
-  const uint64_t rearm_and_flags[] = {RearmWord(mbuf_form), mbuf_form.ol_flags};
-  xmm_t frame_begins, mbuf_begins;
-  std::memcpy(&frame_begins, ethernet_and_ip, sizeof(frame_begins));
-  std::memcpy(&mbuf_begins, rearm_and_flags, sizeof(mbuf_begins));
-  const uint64_t lengths = LengthsWord(mbuf_form);
+      form.ethernet.source_and_type >> 16 | form.ipv4_first << 48);
+  const MbufWords mbuf_words(mbuf_form);
   const uint64_t ipv4_first = form.ipv4_first;
   const uint32_t ipv4_sum = form.ipv4_sum, udp_sum = form.udp_sum;
   const uint32_t udp_len = form.udp_len;
@@ -130,8 +126,7 @@ void MakeUsualHeads(const Request& request, const HeadForm& form, const MbufForm
     checksum = checksum == 0 ? 0xffff0000u : checksum;
     Store(ip + 24, udp_len | checksum);
     rte_mov16(ip + kIpv4Headers, private_bytes);
-    Store(reinterpret_cast<uint8_t*>(head) + offsetof(rte_mbuf, data_off), mbuf_begins);
-    Store(reinterpret_cast<uint8_t*>(head) + offsetof(rte_mbuf, pkt_len), lengths);
+    mbuf_words.Set(head);
     if constexpr (kBehind == Behind::kView) head->next = view;
     if constexpr (kBehind == Behind::kCopy) {
       uint8_t* at = frame + form.len;

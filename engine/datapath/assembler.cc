@@ -198,21 +198,21 @@ bool Assembler::AppendAlike(const Request& request, uint16_t first, uint16_t n, 
   rte_mbuf_ext_shared_info* const shared_info = view.shinfo;
   const auto payload_len = static_cast<uint16_t>(request.payload_len);
   const uint16_t append_len = request.append_len;
-  const MbufForm payload_form = {0, 1, payload_len, payload_len, 0, RTE_MBUF_F_EXTERNAL};
-  const MbufForm tail_form = {RTE_PKTMBUF_HEADROOM, 1, append_len, append_len, 0, 0};
+  const MbufWords payload_words({0, 1, payload_len, payload_len, 0, RTE_MBUF_F_EXTERNAL});
+  const MbufWords tail_words({RTE_PKTMBUF_HEADROOM, 1, append_len, append_len, 0, 0});
+  const xmm_t place = WordPair(reinterpret_cast<uint64_t>(payload), iova);
   const size_t private_len = size_t{request.prepend_len} + append_len;
   const uint8_t* appended = request.private_bytes + first * private_len + request.prepend_len;
   for (uint16_t i = 0; i < n; i++) {
     rte_mbuf* middle = indirect[i];
-    middle->buf_addr = payload;
-    middle->buf_iova = iova;
+    packet_head::Store(middle, place);
     middle->buf_len = buf_len;
     middle->shinfo = shared_info;
-    SetMbuf(payload_form, middle);
+    payload_words.Set(middle);
     rte_mbuf* tail = tails[i];
     CopyPrivate(FrameOf(tail), appended, append_len);
     appended += private_len;
-    SetMbuf(tail_form, tail);
+    tail_words.Set(tail);
     middle->next = tail;
     heads[i]->next = middle;
   }

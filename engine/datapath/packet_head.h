@@ -5,6 +5,7 @@
 #include <rte_branch_prediction.h>
 #include <rte_mbuf.h>
 #include <rte_memcpy.h>
+#include <rte_vect.h>
 
 #include <algorithm>
 #include <cstddef>
@@ -204,6 +205,27 @@ __rte_always_inline void SetMbuf(const MbufForm& form, rte_mbuf* mbuf) {
   mbuf->ol_flags = form.ol_flags;
   packet_head::Store(bytes + kLengths, LengthsWord(form));
 }
+
+inline xmm_t WordPair(uint64_t first, uint64_t second) {
+  const uint64_t words[] = {first, second};
+  xmm_t pair;
+  std::memcpy(&pair, words, sizeof(pair));
+  return pair;
+}
+
+// The same for many: in two stores.
+struct MbufWords {
+  xmm_t rearm_and_flags;
+  uint64_t lengths;
+
+  explicit MbufWords(const MbufForm& form)
+      : rearm_and_flags(WordPair(RearmWord(form), form.ol_flags)), lengths(LengthsWord(form)) {}
+  void Set(rte_mbuf* mbuf) const {
+    auto* bytes = reinterpret_cast<uint8_t*>(mbuf);
+    packet_head::Store(bytes + offsetof(rte_mbuf, data_off), rearm_and_flags);
+    packet_head::Store(bytes + offsetof(rte_mbuf, pkt_len), lengths);
+  }
+};
 
 // Leaves to the device what it was asked to do.
 inline void OffloadChecksums(uint64_t offloads, bool ipv6, uint16_t ethernet_len, rte_mbuf* head) {
