@@ -113,7 +113,7 @@ class GroupSender {
   std::optional<CancellationOff> cancellation_off_;
   uint64_t call_ = 0;  // with an engine
   // Of the run that is being posted, if it has private bytes.
-  bool all_fit_ = false;     // with private_room_ bytes of their own
+  bool all_fit_ = false;  // with private_room_ bytes of their own
   size_t private_room_ = 0;
   uint16_t payload_sum_ = 0;
   std::optional<CallRequests> requests_;

@@ -131,7 +131,8 @@ void MakeUsualHeads(const Request& request, const HeadForm& form, const MbufForm
     if constexpr (kBehind == Behind::kCopy) {
       uint8_t* at = frame + form.len;
       if (payload_len > 0) rte_memcpy(at, payload, payload_len);
-      if (append_len > 0) CopyPrivate(at + payload_len, private_bytes + form.prepend_len, append_len);
+      if (append_len > 0)
+        CopyPrivate(at + payload_len, private_bytes + form.prepend_len, append_len);
     }
   }
 }
@@ -142,9 +143,10 @@ void MakeAlikeHeads(const Request& request, const HeadForm& head_form, const Mbu
                     bool chain, uint16_t first, uint16_t n, uint16_t* next_ip_id,
                     rte_mbuf** mbufs) {
   if (IsUsual(head_form)) {
-    const auto make_heads = !chain                                                 ? MakeUsualHeads<Behind::kCopy>
-                            : request.append_len == 0 && request.view != nullptr ? MakeUsualHeads<Behind::kView>
-                                                                                   : MakeUsualHeads<Behind::kChained>;
+    const auto make_heads = !chain ? MakeUsualHeads<Behind::kCopy>
+                            : request.append_len == 0 && request.view != nullptr
+                                ? MakeUsualHeads<Behind::kView>
+                                : MakeUsualHeads<Behind::kChained>;
     make_heads(request, head_form, mbuf_form, first, n, mbufs);
     return;
   }

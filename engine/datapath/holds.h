@@ -51,7 +51,7 @@ struct HoldPlaces {
   bool has_lanes = false;
 
   HoldPlaces() = default;
-  explicit HoldPlaces(const Holds& holds) 
+  explicit HoldPlaces(const Holds& holds)
       : taken(&holds.taken), given(holds.given.data()), has_lanes(true) {}
   // Both in one.
   explicit HoldPlaces(std::atomic<uint32_t>* holds) : taken(holds), given(holds) {}

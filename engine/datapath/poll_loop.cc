@@ -28,7 +28,8 @@ PollLoop::PollLoop(const Options& options, const std::vector<PortOptions>& ports
       assembler_(options.pools, *options.next_hops, &counters_, options.first_ip_id),
       us_tsc_(rte_get_tsc_hz() / 1'000'000) {
   for (const PortOptions& port : ports) {
-    ports_.push_back(std::make_unique<PortPlace>(port, &counters_, static_cast<unsigned>(options.lcore)));
+    ports_.push_back(
+        std::make_unique<PortPlace>(port, &counters_, static_cast<unsigned>(options.lcore)));
     if (port_of_index_.size() <= port.index) port_of_index_.resize(port.index + 1);
     port_of_index_[port.index] = ports_.back().get();
   }

@@ -75,8 +75,7 @@ inline void CompleteRequest(Request* request, Counters* counters, unsigned lane 
   const uint32_t shares = request->viewed ? 1 : 2;
   // All but what its caller has, who does not leave before the end.
   const bool alone = !request->viewed && !request->caller_keeps;
-  EndUses(request, shares - (kept ? 1 : 0), shares, RequestUses::kDone + some_failed, lane,
-          alone);
+  EndUses(request, shares - (kept ? 1 : 0), shares, RequestUses::kDone + some_failed, lane, alone);
   // Last: its owner may be gone from here on.
   if (progress != nullptr) Advance(progress, 1, lane);
 }

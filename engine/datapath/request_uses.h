@@ -53,8 +53,8 @@ inline void ReleaseRequest(Request* request) {
 }
 
 // So many holds and readers less, and `flags` more. Gives back what nobody needs then: the lines,
-// the payload, the request's place. `lane`: of who does (Holds). `alone`: nobody else changes `uses`
-// before kDone is there.
+// the payload, the request's place. `lane`: of who does (Holds). `alone`: nobody else changes
+// `uses` before kDone is there.
 inline void EndUses(Request* request, uint32_t holds, uint32_t readers, uint32_t flags,
                     unsigned lane = kNoLane, bool alone = false) {
   using Uses = RequestUses;

@@ -76,7 +76,7 @@ class CompletedSends {
     alignas(64) uint32_t taken = 0;
   };
   const uint32_t mask_;
-  unsigned current_ = 0;                   // which is looked at
+  unsigned current_ = 0;                  // which is looked at
   std::array<Queue, 1 + kLanes> queues_;  // the first: of all that have no lane
 };
 

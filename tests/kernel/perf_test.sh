@@ -111,6 +111,12 @@ run "mode direct, append" 0 --vdev net_ring0 --no-huge -- "${short[@]}" --mode d
   --recipients 100 --prepend 5 --append 8
 holds "mode direct, append" 'packets == groupcasts * recipients' 'counters["appended"] > 0' \
   'ring_consumer["wrong"] == 0'
+for mode in group async; do
+  run "groups, $mode" 0 --vdev net_ring0 --no-huge -m 256 -- "${short[@]}" --mode $mode --groups 7 \
+    --recipients 9 --prepend 5
+  holds "groups, $mode" 'groups == 7' 'packets == groupcasts * recipients' 'dropped == 0' \
+    'ring_consumer["wrong"] == 0'
+done
 # By other code than ours:
 run "net_pcap" 0 --vdev net_pcap0,tx_pcap=frames.pcap --no-huge -- "${short[@]}" --recipients 20 \
   --tx-ip 192.0.2.1,198.18.0.250 --tx-udp 4000,5000 --prepend 7 --payload 301 --append 6 --rate 100

@@ -101,6 +101,34 @@ TEST(CompleteEngineOptions, PortsWithoutAnInterfaceShareTheRecipients) {
   EXPECT_EQ(engine->ports[0].fixed->address, "10.0.0.1");
 }
 
+TEST(CompleteEngineOptions, EachGroupHasRecipientsOfItsOwn) {
+  Options options;
+  options.workload.mode = Mode::kAsync;
+  options.workload.groups = 100'000;
+  options.workload.recipients = 30;
+  ASSERT_TRUE(ReadFlow(&options).ok());
+  auto engine = ReadEalArguments({"--vdev", "net_null0"});
+  ASSERT_TRUE(engine.ok());
+  ASSERT_TRUE(CompleteEngineOptions(&options, &*engine).ok());
+  EXPECT_GE(engine->routes, 3'000'000u);
+  EXPECT_TRUE(CheckWorkload(options.workload, options).ok());
+  options.workload.recipients = 101;
+  const absl::Status many = CheckWorkload(options.workload, options);
+  EXPECT_NE(many.message().find("10100000"), std::string::npos) << many;
+}
+
+TEST(SetOption, GroupsAreForRegisteredOnes) {
+  Options options;
+  ASSERT_TRUE(ReadFlow(&options).ok());
+  Workload workload;
+  EXPECT_FALSE(SetOption("groups", "2", options, &workload).ok());
+  EXPECT_TRUE(SetOption("mode", "group", options, &workload).ok());
+  EXPECT_TRUE(SetOption("groups", "2", options, &workload).ok());
+  EXPECT_FALSE(SetOption("groups", "0", options, &workload).ok());
+  EXPECT_FALSE(SetOption("mode", "sendgroup", options, &workload).ok());
+  EXPECT_EQ(workload.groups, 2u);
+}
+
 TEST(SetOption, PeersAreForModeDirect) {
   Options options;
   ASSERT_TRUE(ReadFlow(&options).ok());

@@ -186,8 +186,8 @@ void PrintConfiguration(const Result& result) {
                NameOf(sent.mode), result.wire, result.ports.size(), result.lcores, result.producers,
                NameOf(sent.strategy));
   absl::PrintF("  groups=%d recipients=%d payload=%d prepend=%d append=%d rate=%g burst=%d\n",
-               sent.groups, sent.recipients, sent.payload_bytes, sent.prepend_bytes, sent.append_bytes,
-               sent.groupcasts_per_second, result.burst);
+               sent.groups, sent.recipients, sent.payload_bytes, sent.prepend_bytes,
+               sent.append_bytes, sent.groupcasts_per_second, result.burst);
   std::fflush(stdout);
 }
 

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 the Groupcast authors
+#include "engine/datapath/holds.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+#include <vector>
+
+namespace groupcast {
+namespace {
+
+TEST(Holds, AreHeldUntilAllAreGivenBackWhereverThatIs) {
+  const Holds holds;
+  const HoldPlaces places(holds);
+  EXPECT_FALSE(holds.Any());
+  for (const unsigned lane : {0u, kLanes - 1, kLanes, kNoLane}) {
+    places.taken->fetch_add(2);
+    EXPECT_TRUE(holds.Any());
+    GiveBack(places.given, places.has_lanes, lane);
+    EXPECT_TRUE(holds.Any()) << lane;
+    GiveBack(places.given, places.has_lanes, lane);
+    EXPECT_FALSE(holds.Any()) << lane;
+  }
+}
+
+TEST(Holds, OfOneNumberHaveNoLanes) {
+  std::atomic<uint32_t> both{0};
+  const HoldPlaces places(&both);
+  places.taken->fetch_add(1);
+  GiveBack(places.given, places.has_lanes, 0);
+  EXPECT_EQ(both.load(), 0u);
+}
+
+// What nobody holds is written to; ThreadSanitizer looks whether anyone still read it.
+TEST(Holds, AreGivenBackByManyAtATime) {
+  constexpr int kRounds = 3000;
+  const Holds holds;
+  const HoldPlaces places(holds);
+  int thing = 0;
+  std::atomic<int> round{0}, read{0};
+  std::vector<std::thread> readers;
+  for (const unsigned lane : {0u, 1u, kLanes, kNoLane}) {
+    readers.emplace_back([&, lane] {
+      for (int r = 1; r <= kRounds; r++) {
+        while (round.load(std::memory_order_acquire) < r) std::this_thread::yield();
+        EXPECT_EQ(thing, r);
+        GiveBack(places.given, places.has_lanes, lane);
+        read.fetch_add(1, std::memory_order_relaxed);
+      }
+    });
+  }
+  const auto all = static_cast<uint32_t>(readers.size());
+  for (int r = 1; r <= kRounds; r++) {
+    thing = r;
+    places.taken->fetch_add(all, std::memory_order_relaxed);
+    round.store(r, std::memory_order_release);
+    while (holds.Any()) std::this_thread::yield();
+    EXPECT_LE(read.load(std::memory_order_relaxed), r * static_cast<int>(all));
+  }
+  for (std::thread& reader : readers) reader.join();
+  EXPECT_FALSE(holds.Any());
+}
+
+}  // namespace
+}  // namespace groupcast
