@@ -37,9 +37,8 @@ struct AsyncSend : SendProgress {
   CompletedSend Collect();
 
   // On another line than what lcores count.
-  alignas(64) uint64_t number = 0;  // of its queue's
-  AsyncSend* next = nullptr;        // of those that are complete, or spare
-  AsyncSend* before = nullptr;      // of those that are complete
+  alignas(64) AsyncSend* next = nullptr;  // of those that are complete, or spare
+  AsyncSend* before = nullptr;            // of those that are complete
   Stage stage = Stage::kAccepted;
   bool wants_errors = false;
   CompletedSend result;                    // `sent`: less those that failed at once

@@ -95,13 +95,13 @@ CallRequests::Room CallRequests::Allocate(uint16_t port, size_t lcore, const Cha
 void HoldLines(Request* request, SpareHolds* holds, bool last) {
   request->line_holds = request->caller_keeps ? holds->places().given : holds->Give(last);
   request->lines_taken = holds->places().taken;
-  request->lines_have_lanes = holds->places().has_lanes;
+  request->lines_have_places = holds->places().has_places;
 }
 
 void HoldPayload(Request* request, SpareHolds* holds, bool last) {
   request->payload_holds = request->caller_keeps ? holds->places().given : holds->Give(last);
   request->payload_taken = holds->places().taken;
-  request->payload_has_lanes = holds->places().has_lanes;
+  request->payload_has_places = holds->places().has_places;
 }
 
 void CallRequests::UseCopy(uint16_t port, const Room& room) {

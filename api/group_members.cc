@@ -43,15 +43,15 @@ void GroupMembers::LeaveSnapshot(const LineChunk* chunk) {
   if (--left->snapshots == 0 && !left->current) delete left;
 }
 
-const LineSnapshot* GroupMembers::Acquire(uint32_t holds) const {
+const LineSnapshot* GroupMembers::Acquire() const {
   for (;;) {
     const LineSnapshot* snapshot = current_.load(std::memory_order_acquire);
     // In the one order of these operations: a writer that does not see the hold looks for it before
     // it is taken, and replaced the snapshot before that; then this sees another one. Sees it the
     // same, the hold counts whenever the snapshot is replaced later.
-    snapshot->holds.taken.fetch_add(holds, std::memory_order_seq_cst);
+    snapshot->holds.taken.fetch_add(1, std::memory_order_seq_cst);
     if (likely(current_.load(std::memory_order_seq_cst) == snapshot)) return snapshot;
-    snapshot->holds.taken.fetch_sub(holds, std::memory_order_release);
+    snapshot->holds.taken.fetch_sub(1, std::memory_order_release);
   }
 }
 

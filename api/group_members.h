@@ -46,8 +46,8 @@ class GroupMembers {
   GroupMembers(const GroupMembers&) = delete;
   GroupMembers& operator=(const GroupMembers&) = delete;
 
-  // The latest published snapshot, with `holds` holds, each until Release() or its like.
-  const LineSnapshot* Acquire(uint32_t holds = 1) const;
+  // The latest published snapshot, with a hold until Release() or its like.
+  const LineSnapshot* Acquire() const;
   // Whether somebody holds one. Not while others use this.
   bool Held();
   static void Release(const LineSnapshot* snapshot) {

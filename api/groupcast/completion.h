@@ -39,8 +39,8 @@ struct CompletedSend {
 class GROUPCAST_API CompletionQueue {
  public:
   // At most `capacity` sends are under way or uncollected at a time (SendAsync() fails above that).
-  // Takes 8 bytes for each. kInvalidArgument: capacity is 0 or above 1,048,576. kResourceExhausted:
-  // no descriptor is free, or no memory.
+  // Takes 32 bytes for each. kInvalidArgument: capacity is 0 or above 1,048,576.
+  // kResourceExhausted: no descriptor is free, or no memory.
   [[nodiscard]] static absl::StatusOr<CompletionQueue> Create(size_t capacity = 1024);
 
   // Appends up to `most` completed sends to `completed` and returns how many, older sends first as

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "bench/rooms/room.h"
+#include "engine/datapath/take_mbufs.h"
 
 namespace groupcast {
 namespace {
@@ -11,7 +12,7 @@ namespace {
 constexpr uint16_t kBurst = Port::kBurst;
 
 rte_mbuf** TakeBurst(rte_mempool* pool, rte_mbuf** mbufs) {
-  if (rte_mempool_get_bulk(pool, reinterpret_cast<void**>(mbufs), kBurst) != 0) Die("no mbufs");
+  if (!TakeMbufs(pool, kBurst, mbufs)) Die("no mbufs");
   return mbufs;
 }
 

@@ -5,6 +5,7 @@
 #include "bench/rooms/room.h"
 #include "engine/datapath/channel.h"
 #include "engine/datapath/port_turns.h"
+#include "engine/datapath/take_mbufs.h"
 
 namespace groupcast {
 namespace {
@@ -35,7 +36,7 @@ void AddChannel(BenchLcore* lcore, std::vector<Room>* rooms) {
     Request* taken;
     if (channel.Take(0, &taken, 1) != 1) Die("nothing in the channel");
     StartRequest(taken);
-    CompleteRequest(taken, lcore->counters());
+    CompleteRequest(taken, lcore->counters(), /*lcore=*/0);
     channel.Reap(nullptr);
   };
   rooms->push_back({"channel/hop", "request", 1, round});
@@ -50,10 +51,7 @@ void AddPort(BenchLcore* lcore, std::vector<Room>* rooms) {
     Request* request = source->Make();
     for (uint16_t sent = 0; sent < kMaxGroupRecipients; sent += Port::kBurst) {
       PacketSpace space = port->Free();
-      if (rte_mempool_get_bulk(lcore->pools().heads, reinterpret_cast<void**>(space.mbufs),
-                               Port::kBurst) != 0) {
-        Die("no mbufs");
-      }
+      if (!TakeMbufs(lcore->pools().heads, Port::kBurst, space.mbufs)) Die("no mbufs");
       space.runs[0] = {request, sent, Port::kBurst, Port::kBurst * 54};
       space.nb_mbufs = Port::kBurst;
       space.nb_runs = 1;
@@ -70,7 +68,7 @@ void AddTurn(BenchLcore* lcore, const char* name, uint32_t requests,
   struct State {
     explicit State(BenchLcore* own, const RequestSource::Shape& made, uint32_t n)
         : source(made),
-          turns(own->plan(), own->port_state(), KickSockets{}, own->counters()),
+          turns(own->plan(), own->port_state(), KickSockets{}, own->counters(), /*lcore=*/0),
           queues(n) {}
     RequestSource source;
     PortTurns turns;

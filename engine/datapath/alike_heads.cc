@@ -14,12 +14,13 @@ namespace {
 
 // Private bytes that are asked for before they are needed: of some packets.
 constexpr size_t kPrivateAhead = 256;
+constexpr size_t kLongPrivate = 64;       // bytes: more than a line are long
 constexpr size_t kLongPrivatesAhead = 8;  // packets, each with more than a line
 
 // Heads for recipients that leave alike and have private parts of one length. What follows the
 // prepended bytes is chained behind them, or copied into them. No store to a packet can be
 // taken to change what the loop needs: it is in variables of its own.
-template <bool kChain, bool kIpv6, bool kLongPrivate>
+template <bool kChain, bool kIpv6, bool kLong>
 void MakeHeads(const Request& request, const HeadForm& head_form, const MbufForm& mbuf_form,
                uint16_t first, uint16_t n, uint16_t* next_ip_id, rte_mbuf** mbufs) {
   HeadForm form = head_form;
@@ -39,12 +40,12 @@ void MakeHeads(const Request& request, const HeadForm& head_form, const MbufForm
     PrivateBytesOf bytes{nullptr, 0};
     if (private_len > 0) {
       bytes = {private_bytes, sums[i]};
-      if constexpr (kLongPrivate) {
+      if constexpr (kLong) {
         const uint8_t* ahead = private_bytes + kLongPrivatesAhead * private_len;
         for (size_t at = 0; at < private_len; at += 64) rte_prefetch0(ahead + at);
       }
       private_bytes += private_len;
-      if constexpr (!kLongPrivate) rte_prefetch0(private_bytes + kPrivateAhead);
+      if constexpr (!kLong) rte_prefetch0(private_bytes + kPrivateAhead);
     }
     rte_mbuf* head = mbufs[i];
     uint8_t* frame = FrameOf(head);
@@ -64,10 +65,11 @@ void MakeHeads(const Request& request, const HeadForm& head_form, const MbufForm
 }
 
 // What most streams are: IPv4 with don't-fragment, untagged, with few bytes before the payload or
-// none, sent with the lines' own time to live.
-bool IsUsual(const HeadForm& form) {
+// none and a line of private ones at most, sent with the lines' own time to live.
+bool IsUsual(const Request& request, const HeadForm& form) {
   return !form.ipv6 && !form.counts_ids && form.ethernet.vlan_and_type == 0 &&
-         form.most_hops == UINT8_MAX && form.prepend_len <= kPrivateSlack;
+         form.most_hops == UINT8_MAX && form.prepend_len <= kPrivateSlack &&
+         form.prepend_len + request.append_len <= kLongPrivate;
 }
 
 // What follows the prepended bytes.
@@ -142,7 +144,7 @@ void MakeUsualHeads(const Request& request, const HeadForm& form, const MbufForm
 void MakeAlikeHeads(const Request& request, const HeadForm& head_form, const MbufForm& mbuf_form,
                     bool chain, uint16_t first, uint16_t n, uint16_t* next_ip_id,
                     rte_mbuf** mbufs) {
-  if (IsUsual(head_form)) {
+  if (IsUsual(request, head_form)) {
     const auto make_heads = !chain ? MakeUsualHeads<Behind::kCopy>
                             : request.append_len == 0 && request.view != nullptr
                                 ? MakeUsualHeads<Behind::kView>
@@ -156,7 +158,7 @@ void MakeAlikeHeads(const Request& request, const HeadForm& head_form, const Mbu
                                     {MakeHeads<false, true, false>, MakeHeads<false, true, true>}},
                                    {{MakeHeads<true, false, false>, MakeHeads<true, false, true>},
                                     {MakeHeads<true, true, false>, MakeHeads<true, true, true>}}};
-  const bool long_private = uint32_t{request.prepend_len} + request.append_len > 64;
+  const bool long_private = uint32_t{request.prepend_len} + request.append_len > kLongPrivate;
   const Make make_heads = kMake[chain][head_form.ipv6][long_private];
   make_heads(request, head_form, mbuf_form, first, n, next_ip_id, mbufs);
 }

@@ -205,6 +205,7 @@ bool Assembler::AppendAlike(const Request& request, uint16_t first, uint16_t n, 
   const uint8_t* appended = request.private_bytes + first * private_len + request.prepend_len;
   for (uint16_t i = 0; i < n; i++) {
     rte_mbuf* middle = indirect[i];
+    static_assert(offsetof(rte_mbuf, buf_addr) == 0 && offsetof(rte_mbuf, buf_iova) == 8);
     packet_head::Store(middle, place);
     middle->buf_len = buf_len;
     middle->shinfo = shared_info;

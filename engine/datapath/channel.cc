@@ -65,8 +65,14 @@ void Channel::Reap(const Request* keep) {
   }
 }
 
+bool Channel::LeavesOldestAlone() const {
+  return nb_outstanding_ <= kLeftAlone ||
+         (nb_outstanding_ <= kSmallLeftAlone && oldest_->nb_recipients <= kSmall &&
+          outstanding_bytes_ <= kBytesLeftAlone);
+}
+
 void Channel::ReapOldest() {
-  while (nb_outstanding_ > kLeftAlone && IsDone(*oldest_)) {
+  while (!LeavesOldestAlone() && IsDone(*oldest_)) {
     Request* request = oldest_;
     oldest_ = request->caller_next;
     outstanding_bytes_ -= request->bytes;

@@ -74,7 +74,8 @@ class Channel {
   // still has to look at; null: all that are done.
   void Reap(const Request* keep);
   // The same for a call that does not wait: the newest ones are left alone, of which the lcore may
-  // be writing that they are done, and what is behind one that is not done, unless there are many.
+  // be writing that they are done, small ones longer; and what is behind one that is not done,
+  // unless there are many.
   // Whoever finds no room then needs Reap().
   void ReapOldest();
   // Whether no request and no payload is in use any more, by anybody. With that, all that others
@@ -82,7 +83,14 @@ class Channel {
   bool AllBack();
 
  private:
-  static constexpr uint32_t kLeftAlone = 16;
+  bool LeavesOldestAlone() const;
+
+  static constexpr uint32_t kLeftAlone = 4;
+  // So many if they are small: their memory stays what is used again and again (Arena), and what
+  // they have together below what sockets may have unsent (net.core.wmem_default).
+  static constexpr uint32_t kSmallLeftAlone = 16;
+  static constexpr uint16_t kSmall = 16;  // recipients
+  static constexpr uint64_t kBytesLeftAlone = 160 << 10;
   static constexpr uint32_t kMany = 256;
 
   std::vector<Lane> lanes_;

@@ -10,10 +10,11 @@
 
 namespace groupcast {
 
-// The engine's lcores below have a place of their own, their lane, wherever many count for one:
-// there they do so without a locked operation, which waits for all that was written before.
-inline constexpr unsigned kLanes = 3;
-inline constexpr unsigned kNoLane = UINT_MAX;  // another lcore's, and any other thread's
+// So many of the engine's lcores, the first by their index, have places of their own wherever many
+// count for one: there they do so without a locked operation, which waits for all that was written
+// before. All others, and every other thread, share a place.
+inline constexpr unsigned kOwnPlaces = 3;
+inline constexpr unsigned kNoLcore = UINT_MAX;  // who is none, or may be any
 
 // How many still need a thing that callers lend to lcores. Callers take holds on one line and
 // lcores give them back on another: on a common one each of them would wait, with each request, for
@@ -21,8 +22,8 @@ inline constexpr unsigned kNoLane = UINT_MAX;  // another lcore's, and any other
 struct Holds {
   // Plus those taken, minus those that who took them gave back himself. callers: rw
   alignas(64) mutable std::atomic<uint32_t> taken{0};
-  // Minus those that somebody else gave back. [0]: any thread, rw; [1 + lane]: that lcore, rw
-  alignas(64) mutable std::array<std::atomic<uint32_t>, 1 + kLanes> given{};
+  // Minus those that somebody else gave back. [0]: any thread, rw; [1 + lcore]: that one, rw
+  alignas(64) mutable std::array<std::atomic<uint32_t>, 1 + kOwnPlaces> given{};
 
   // Whether somebody has one at some moment of this call. What was given back is read first: the
   // sum is never less than what is held when the other one is read, and 0 only if nothing is.
@@ -34,10 +35,10 @@ struct Holds {
   }
 };
 
-// One less. `given`: as of Holds, if it has lanes.
-inline void GiveBack(std::atomic<uint32_t>* given, bool has_lanes, unsigned lane) {
-  if (has_lanes && lane < kLanes) {
-    std::atomic<uint32_t>& own = given[1 + lane];
+// One less, on the lcore of this index. `has_places`: `given` is Holds::given.
+inline void GiveBack(std::atomic<uint32_t>* given, bool has_places, unsigned lcore) {
+  if (has_places && lcore < kOwnPlaces) {
+    std::atomic<uint32_t>& own = given[1 + lcore];
     own.store(own.load(std::memory_order_relaxed) - 1, std::memory_order_release);
   } else {
     given->fetch_sub(1, std::memory_order_release);
@@ -48,11 +49,11 @@ inline void GiveBack(std::atomic<uint32_t>* given, bool has_lanes, unsigned lane
 struct HoldPlaces {
   std::atomic<uint32_t>* taken = nullptr;
   std::atomic<uint32_t>* given = nullptr;
-  bool has_lanes = false;
+  bool has_places = false;
 
   HoldPlaces() = default;
   explicit HoldPlaces(const Holds& holds)
-      : taken(&holds.taken), given(holds.given.data()), has_lanes(true) {}
+      : taken(&holds.taken), given(holds.given.data()), has_places(true) {}
   // Both in one.
   explicit HoldPlaces(std::atomic<uint32_t>* holds) : taken(holds), given(holds) {}
 };

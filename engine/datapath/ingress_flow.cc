@@ -187,7 +187,7 @@ bool IngressFlow::Post(IngressLcore* lcore, const LineChunk& chunk, uint16_t n) 
   request->lines = chunk.lines.data() + place_;
   request->alike = chunk.alike;
   request->line_holds = snapshot_->holds.given.data();
-  request->lines_have_lanes = true;
+  request->lines_have_places = true;
   snapshot_->holds.taken.fetch_add(1, std::memory_order_relaxed);
   request->sharing = options_.sharing;
   request->hop_limit = now_.hop_limit;

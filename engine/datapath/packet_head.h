@@ -221,6 +221,7 @@ struct MbufWords {
   explicit MbufWords(const MbufForm& form)
       : rearm_and_flags(WordPair(RearmWord(form), form.ol_flags)), lengths(LengthsWord(form)) {}
   void Set(rte_mbuf* mbuf) const {
+    static_assert(offsetof(rte_mbuf, ol_flags) == offsetof(rte_mbuf, data_off) + 8);  // SetMbuf()
     auto* bytes = reinterpret_cast<uint8_t*>(mbuf);
     packet_head::Store(bytes + offsetof(rte_mbuf, data_off), rearm_and_flags);
     packet_head::Store(bytes + offsetof(rte_mbuf, pkt_len), lengths);

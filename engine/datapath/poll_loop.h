@@ -87,8 +87,8 @@ class PollLoop {
 
  private:
   struct PortPlace {
-    PortPlace(const PortOptions& options, Counters* counters, unsigned lane)
-        : turns(options.plan, *options.state, options.kick, counters, lane) {}
+    PortPlace(const PortOptions& options, Counters* counters, unsigned lcore)
+        : turns(options.plan, *options.state, options.kick, counters, lcore) {}
     PortTurns turns;
     std::array<RequestQueue, kMaxChannels> queues;  // by channel
   };

@@ -74,7 +74,7 @@ uint16_t Port::Fail(int error) {
 }
 
 void Port::Follow(Request* request) {
-  CompleteRequest(request, counters_, lane_, /*kept=*/true);
+  CompleteRequest(request, counters_, lcore_, /*kept=*/true);
   request->next = nullptr;
   (last_followed_ != nullptr ? last_followed_->next : followed_) = request;
   last_followed_ = request;
@@ -85,7 +85,7 @@ void Port::ForgetRead() {
   while (followed_ != nullptr && !IsRead(*followed_)) {
     Request* request = followed_;
     followed_ = request->next;
-    EndUses(request, 1, 0, 0, lane_);
+    EndUses(request, 1, 0, 0, lcore_);
   }
   if (followed_ == nullptr) last_followed_ = nullptr;
 }
@@ -104,7 +104,7 @@ void Port::AskForRead() {
     followed_ = request->next;
     const bool kept = IsRead(*request);
     request->read = kept;
-    EndUses(request, 1, kept ? 1 : 0, 0, lane_);
+    EndUses(request, 1, kept ? 1 : 0, 0, lcore_);
   }
   last_followed_ = nullptr;
 }

@@ -12,6 +12,7 @@
 
 #include "engine/datapath/assembler.h"
 #include "engine/datapath/counters.h"
+#include "engine/datapath/holds.h"
 #include "engine/datapath/request.h"
 #include "engine/datapath/request_uses.h"
 
@@ -52,9 +53,9 @@ struct KickSockets {
   size_t count = 0;
 };
 
-// A caller-visible end of a request; called once all its recipients are accepted or failed. `lane`:
-// of who does (Holds). `kept`: with a hold of the lcore's left.
-inline void CompleteRequest(Request* request, Counters* counters, unsigned lane = kNoLane,
+// A caller-visible end of a request; called once all its recipients are accepted or failed.
+// `lcore`: the index of who does (Holds). `kept`: with a hold of the lcore's left.
+inline void CompleteRequest(Request* request, Counters* counters, unsigned lcore = kNoLcore,
                             bool kept = false) {
   if (request->failed > 0 && request->nobody_waits.load(std::memory_order_relaxed)) {
     counters->Add(Counter::kLateErrors, request->failed);
@@ -75,9 +76,9 @@ inline void CompleteRequest(Request* request, Counters* counters, unsigned lane 
   const uint32_t shares = request->viewed ? 1 : 2;
   // All but what its caller has, who does not leave before the end.
   const bool alone = !request->viewed && !request->caller_keeps;
-  EndUses(request, shares - (kept ? 1 : 0), shares, RequestUses::kDone + some_failed, lane, alone);
+  EndUses(request, shares - (kept ? 1 : 0), shares, RequestUses::kDone + some_failed, lcore, alone);
   // Last: its owner may be gone from here on.
-  if (progress != nullptr) Advance(progress, 1, lane);
+  if (progress != nullptr) Advance(progress, 1, lcore);
 }
 
 // ROOM 5: one TX queue. Packets wait in `burst_` by index until the driver takes them: no spin, no
@@ -86,10 +87,10 @@ class Port {
  public:
   static constexpr uint16_t kBurst = kMaxBurst;
 
-  // `lane`: of its lcore (Holds).
+  // `lcore`: the index of its own (Holds).
   Port(const TxPlan& plan, const PortState& state, const KickSockets& kick, Counters* counters,
-       unsigned lane = kNoLane)
-      : plan_(plan), state_(state), kick_(kick), counters_(counters), lane_(lane) {}
+       unsigned lcore = kNoLcore)
+      : plan_(plan), state_(state), kick_(kick), counters_(counters), lcore_(lcore) {}
 
   const TxPlan& plan() const { return plan_; }
   const PortState& state() const { return state_; }
@@ -117,7 +118,7 @@ class Port {
   // Ends a request of this port.
   void Complete(Request* request) {
     if (unlikely(request->followed && request->viewed)) return Follow(request);
-    CompleteRequest(request, counters_, lane_);
+    CompleteRequest(request, counters_, lcore_);
   }
   // Whether somebody waits for payloads that the device has not been seen to have read.
   bool Follows() const { return followed_ != nullptr; }
@@ -144,7 +145,7 @@ class Port {
   const PortState& state_;
   KickSockets kick_;
   Counters* counters_;
-  const unsigned lane_;
+  const unsigned lcore_;
   bool needs_kick_ = false;
   uint64_t taken_ = 0;
   // Complete, their payloads with the driver; oldest first, with a hold on each.

@@ -22,8 +22,8 @@ struct RequestQueue {
 class PortTurns {
  public:
   PortTurns(const TxPlan& plan, const PortState& state, const KickSockets& kick, Counters* counters,
-            unsigned lane = kNoLane)
-      : port_(plan, state, kick, counters, lane) {}
+            unsigned lcore = kNoLcore)
+      : port_(plan, state, kick, counters, lcore) {}
 
   Port& port() { return port_; }
   const Port& port() const { return port_; }

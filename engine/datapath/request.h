@@ -51,8 +51,9 @@ struct alignas(64) PostedRequest {
   bool caller_keeps;
   // Somebody waits until the payload was read, which the driver tells only if it is asked.
   bool followed;
-  bool lines_have_lanes;  // line_holds (GiveBack())
-  bool payload_has_lanes;
+  // Whether line_holds and payload_holds are of Holds (GiveBack()).
+  bool lines_have_places;
+  bool payload_has_places;
   uint16_t prepend_len;  // bytes, of everybody, unless `privates` says otherwise
   uint16_t append_len;
   uint32_t payload_len;
@@ -65,7 +66,7 @@ struct alignas(64) PostedRequest {
   // On the second line.
   PayloadSegment own_segment;         // a payload in one block
   std::atomic<uint32_t>* line_holds;  // of the lines' memory, one is this request's until done; or
-                                      // null: they lie behind the request
+                                      // null: they lie behind the request, or its send has one
   SendProgress* progress;             // of an asynchronous send, until done; or null
   // Of an asynchronous send that waits for that, until nobody reads the payload; or null.
   SendProgress* reading;

@@ -53,18 +53,18 @@ inline void ReleaseRequest(Request* request) {
 }
 
 // So many holds and readers less, and `flags` more. Gives back what nobody needs then: the lines,
-// the payload, the request's place. `lane`: of who does (Holds). `alone`: nobody else changes
-// `uses` before kDone is there.
+// the payload, the request's place. `lcore`: the index of who does (Holds). `alone`: nobody else
+// changes `uses` before kDone is there.
 inline void EndUses(Request* request, uint32_t holds, uint32_t readers, uint32_t flags,
-                    unsigned lane = kNoLane, bool alone = false) {
+                    unsigned lcore = kNoLcore, bool alone = false) {
   using Uses = RequestUses;
   // The request may be gone as soon as others can have the last hold.
   std::atomic<uint32_t>* line_holds = request->line_holds;
   std::atomic<uint32_t>* payload_holds = request->payload_holds;
   SendProgress* reading = request->reading;
   const bool caller_keeps = request->caller_keeps;
-  const bool lines_have_lanes = request->lines_have_lanes;
-  const bool payload_has_lanes = request->payload_has_lanes;
+  const bool lines_have_places = request->lines_have_places;
+  const bool payload_has_places = request->payload_has_places;
   const uint32_t change = flags - holds * Uses::kHold - readers * Uses::kReader;
   // Publishes errors and counts to the caller that waits for kDone.
   uint32_t now = change;
@@ -78,11 +78,11 @@ inline void EndUses(Request* request, uint32_t holds, uint32_t readers, uint32_t
   const bool ours = !caller_keeps || (now & Uses::kLeft) != 0;
   // They publish that nobody reads it for this request any more.
   if ((flags & Uses::kDone) != 0 && ours && line_holds != nullptr) {
-    GiveBack(line_holds, lines_have_lanes, lane);
+    GiveBack(line_holds, lines_have_places, lcore);
   }
   if (readers == 0 || (now & Uses::kReaders) != 0) return;
-  if (ours && payload_holds != nullptr) GiveBack(payload_holds, payload_has_lanes, lane);
-  if (reading != nullptr) Advance(reading, 1, lane);
+  if (ours && payload_holds != nullptr) GiveBack(payload_holds, payload_has_places, lcore);
+  if (reading != nullptr) Advance(reading, 1, lcore);
 }
 
 // A caller that kept what the request refers to leaves: what is still needed gets holds.

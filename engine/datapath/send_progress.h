@@ -18,6 +18,8 @@ class CompletedSends;
 
 // What an asynchronous send leaves for whoever asks how far it is.
 struct alignas(64) SendProgress {
+  uint64_t number =
+      0;  // of its queue's, the older ones first; who begins it: w; who collects it: r
   // Its requests that are not yet accepted or failed; where it waits for that, those whose payload
   // may still be read, too.
   std::atomic<uint32_t> left{0};
@@ -33,11 +35,11 @@ class CompletedSends {
     for (Queue& queue : queues_) queue.places = std::vector<Place>(size_t{mask_} + 1);
   }
 
-  // Any thread; `lane`: its own (Holds). Publishes all that was done for the send.
-  void Push(SendProgress* send, unsigned lane) {
-    Queue& queue = queues_[lane < kLanes ? 1 + lane : 0];
+  // Any thread; `lcore`: its index (Holds). Publishes all that was done for the send.
+  void Push(SendProgress* send, unsigned lcore) {
+    Queue& queue = queues_[lcore < kOwnPlaces ? 1 + lcore : 0];
     uint32_t place;
-    if (lane < kLanes) {
+    if (lcore < kOwnPlaces) {
       place = queue.pushed.load(std::memory_order_relaxed);
       queue.pushed.store(place + 1, std::memory_order_relaxed);
     } else {
@@ -46,42 +48,42 @@ class CompletedSends {
     }
     queue.places[place & mask_].store(send, std::memory_order_release);
   }
-  // One thread at a time. The next one, or null.
+  // One thread at a time. The next one, or null: the oldest of those that completed first in their
+  // queues, so that whoever puts them in order has little to do.
   SendProgress* Take() {
-    for (size_t looks = 0; looks < queues_.size(); looks++) {
-      Queue& queue = queues_[current_];
-      Place& place = queue.places[queue.taken & mask_];
-      SendProgress* send = place.load(std::memory_order_acquire);
-      if (send == nullptr) {
-        current_ = current_ == kLanes ? 0 : current_ + 1;
-        continue;
-      }
-      place.store(nullptr, std::memory_order_relaxed);
-      queue.taken++;
-      // Lcores had them last.
-      const Place& later_place = queue.places[(queue.taken + kAhead) & mask_];
-      const SendProgress* later = later_place.load(std::memory_order_relaxed);
-      if (later != nullptr) PrefetchToWrite(later);
-      return send;
+    Queue* from = nullptr;
+    SendProgress* send = nullptr;
+    for (Queue& queue : queues_) {
+      SendProgress* first = queue.places[queue.taken & mask_].load(std::memory_order_acquire);
+      if (first == nullptr || (send != nullptr && send->number < first->number)) continue;
+      from = &queue;
+      send = first;
     }
-    return nullptr;
+    if (send == nullptr) return nullptr;
+    from->places[from->taken & mask_].store(nullptr, std::memory_order_relaxed);
+    from->taken++;
+    // Lcores had them last.
+    const Place& later_place = from->places[(from->taken + kAhead) & mask_];
+    const SendProgress* later = later_place.load(std::memory_order_relaxed);
+    if (later != nullptr) PrefetchToWrite(later);
+    return send;
   }
 
  private:
   static constexpr uint32_t kAhead = 4;
   using Place = std::atomic<SendProgress*>;  // null: none yet
   struct alignas(64) Queue {
-    std::vector<Place> places;
-    alignas(64) std::atomic<uint32_t> pushed{0};
-    alignas(64) uint32_t taken = 0;
+    std::vector<Place> places;                    // who pushes, who takes: rw
+    alignas(64) std::atomic<uint32_t> pushed{0};  // who pushes: rw
+    alignas(64) uint32_t taken = 0;               // who takes: rw
   };
   const uint32_t mask_;
-  unsigned current_ = 0;                  // which is looked at
-  std::array<Queue, 1 + kLanes> queues_;  // the first: of all that have no lane
+  // The first: of all that share one.
+  std::array<Queue, 1 + kOwnPlaces> queues_;
 };
 
 // So much less is left. The send may be gone afterwards.
-inline void Advance(SendProgress* send, uint32_t n = 1, unsigned lane = kNoLane) {
+inline void Advance(SendProgress* send, uint32_t n = 1, unsigned lcore = kNoLcore) {
   CompletedSends* completed = send->completed;
   // Acquire: whoever pushes it publishes what the others did.
   if (completed == nullptr) {
@@ -91,7 +93,7 @@ inline void Advance(SendProgress* send, uint32_t n = 1, unsigned lane = kNoLane)
   // Of one that ends, whoever has all that is left changes it alone, and nobody looks at it again.
   if (send->left.load(std::memory_order_acquire) == n ||
       send->left.fetch_sub(n, std::memory_order_acq_rel) == n) {
-    completed->Push(send, lane);
+    completed->Push(send, lcore);
   }
 }
 

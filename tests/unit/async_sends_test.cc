@@ -55,6 +55,19 @@ TEST_F(AsyncSendsTest, AreCollectedOnceNothingIsLeftTheOlderOnesFirst) {
   EXPECT_EQ(sends_->outstanding(), 0U);
 }
 
+TEST_F(AsyncSendsTest, AreInTheirOrderWhicheverLcoreEndsThem) {
+  std::array<AsyncSend*, 5> sends;
+  for (uint64_t i = 0; i < sends.size(); i++) {
+    sends[i] = Begin(i);
+    Post(sends[i], 1);
+  }
+  for (const size_t i : {4, 1, 3, 0, 2}) {
+    Advance(sends[i], 1, i % 2 == 0 ? kNoLcore : static_cast<unsigned>(i / 2));
+  }
+  EXPECT_EQ(Poll(2), (Data{0, 1}));
+  EXPECT_EQ(Poll(), (Data{2, 3, 4}));
+}
+
 TEST_F(AsyncSendsTest, AreAsManyAsThereIsRoomFor) {
   for (int round = 0; round < 3; round++) {
     std::vector<AsyncSend*> sends;
@@ -118,17 +131,17 @@ TEST_F(AsyncSendsTest, TellOfFailures) {
 TEST_F(AsyncSendsTest, AreBegunEndedAndCollectedByDifferentThreads) {
   constexpr uint64_t kSends = 20'000;
   // Two without one: they share what the others have alone.
-  constexpr std::array<unsigned, 4> kLanesOfThem = {0, kLanes - 1, kLanes, kNoLane};
-  constexpr size_t kLcores = kLanesOfThem.size();
+  constexpr std::array<unsigned, 4> kIndices = {0, kOwnPlaces - 1, kOwnPlaces, kNoLcore};
+  constexpr size_t kLcores = kIndices.size();
   std::array<std::vector<std::atomic<AsyncSend*>>, kLcores> posted;
   for (auto& to : posted) to = std::vector<std::atomic<AsyncSend*>>(kSends);
   std::vector<std::thread> lcores;
   for (size_t i = 0; i < kLcores; i++) {
-    lcores.emplace_back([&from = posted[i], lane = kLanesOfThem[i]] {
+    lcores.emplace_back([&from = posted[i], lcore = kIndices[i]] {
       for (auto& place : from) {
         AsyncSend* send;
         while ((send = place.load(std::memory_order_acquire)) == nullptr) std::this_thread::yield();
-        Advance(send, 1, lane);
+        Advance(send, 1, lcore);
       }
     });
   }

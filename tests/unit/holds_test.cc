@@ -15,21 +15,21 @@ TEST(Holds, AreHeldUntilAllAreGivenBackWhereverThatIs) {
   const Holds holds;
   const HoldPlaces places(holds);
   EXPECT_FALSE(holds.Any());
-  for (const unsigned lane : {0u, kLanes - 1, kLanes, kNoLane}) {
+  for (const unsigned lcore : {0u, kOwnPlaces - 1, kOwnPlaces, kNoLcore}) {
     places.taken->fetch_add(2);
     EXPECT_TRUE(holds.Any());
-    GiveBack(places.given, places.has_lanes, lane);
-    EXPECT_TRUE(holds.Any()) << lane;
-    GiveBack(places.given, places.has_lanes, lane);
-    EXPECT_FALSE(holds.Any()) << lane;
+    GiveBack(places.given, places.has_places, lcore);
+    EXPECT_TRUE(holds.Any()) << lcore;
+    GiveBack(places.given, places.has_places, lcore);
+    EXPECT_FALSE(holds.Any()) << lcore;
   }
 }
 
-TEST(Holds, OfOneNumberHaveNoLanes) {
+TEST(Holds, OfOneNumberHaveNoPlaces) {
   std::atomic<uint32_t> both{0};
   const HoldPlaces places(&both);
   places.taken->fetch_add(1);
-  GiveBack(places.given, places.has_lanes, 0);
+  GiveBack(places.given, places.has_places, 0);
   EXPECT_EQ(both.load(), 0u);
 }
 
@@ -41,13 +41,13 @@ TEST(Holds, AreGivenBackByManyAtATime) {
   int thing = 0;
   std::atomic<int> round{0}, read{0};
   std::vector<std::thread> readers;
-  for (const unsigned lane : {0u, 1u, kLanes, kNoLane}) {
-    readers.emplace_back([&, lane] {
+  for (const unsigned lcore : {0u, 1u, kOwnPlaces, kNoLcore}) {
+    readers.emplace_back([&, lcore] {
       for (int r = 1; r <= kRounds; r++) {
         while (round.load(std::memory_order_acquire) < r) std::this_thread::yield();
         EXPECT_EQ(thing, r);
-        GiveBack(places.given, places.has_lanes, lane);
         read.fetch_add(1, std::memory_order_relaxed);
+        GiveBack(places.given, places.has_places, lcore);
       }
     });
   }
@@ -57,7 +57,7 @@ TEST(Holds, AreGivenBackByManyAtATime) {
     places.taken->fetch_add(all, std::memory_order_relaxed);
     round.store(r, std::memory_order_release);
     while (holds.Any()) std::this_thread::yield();
-    EXPECT_LE(read.load(std::memory_order_relaxed), r * static_cast<int>(all));
+    EXPECT_EQ(read.load(std::memory_order_relaxed), r * static_cast<int>(all));
   }
   for (std::thread& reader : readers) reader.join();
   EXPECT_FALSE(holds.Any());

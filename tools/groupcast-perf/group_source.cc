@@ -16,6 +16,7 @@
 #include "groupcast/payload.h"
 #include "tools/file_descriptor.h"
 #include "tools/groupcast-perf/groupcast_source.h"
+#include "tools/open_files.h"
 
 namespace groupcast::perf {
 namespace {
@@ -169,6 +170,7 @@ absl::StatusOr<std::vector<Group>> MakeGroups(const SourceOptions& options) {
   const absl::StatusOr<int> sd = BoundSocket(options.flow);
   if (!sd.ok()) return sd.status();
   const FileDescriptor socket(*sd);  // each group has one of its own
+  RaiseOpenFiles();
   std::vector<Group> groups;
   for (uint32_t g = 0; g < options.workload.groups; g++) {
     absl::StatusOr<Group> group = MakeGroup(socket.get(), options, g * options.workload.recipients);

@@ -20,7 +20,7 @@ namespace groupcast::perf {
 namespace {
 
 constexpr uint32_t kMostRecipients = 10'000'000;
-constexpr uint32_t kMostGroups = 100'000;
+constexpr uint32_t kMostGroups = 10'000;   // each with a descriptor of its own
 constexpr uint32_t kMostUdpBytes = 65507;  // a UDP datagram over IPv4
 constexpr uint32_t kIpUdpBytes = 28;
 constexpr uint32_t kMostProducers = 128;  // threads that the engine has channels for

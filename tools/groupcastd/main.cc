@@ -5,7 +5,6 @@
 #include <groupcast/sendgroup.h>
 #include <poll.h>
 #include <sys/eventfd.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
@@ -27,6 +26,7 @@
 #include "tools/groupcastd/config.h"
 #include "tools/groupcastd/output.h"
 #include "tools/groupcastd/relay.h"
+#include "tools/open_files.h"
 
 namespace groupcast {
 namespace {
@@ -54,14 +54,6 @@ std::string MissingDevices(const RelayConfig& config) {
   const absl::StatusOr<EngineConfig> engine = LoadEngineConfig(config.path);
   if (!engine.ok()) return std::string(engine.status().message());
   return std::string(CheckHost(*engine).message());
-}
-
-// Some for each group, and what DPDK needs.
-void RaiseOpenFiles() {
-  rlimit files;
-  if (getrlimit(RLIMIT_NOFILE, &files) != 0) return;
-  files.rlim_cur = files.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &files);
 }
 
 absl::Status TakeMembers(const std::string& path, Relay& relay) {

@@ -6,8 +6,8 @@
 #include <cstdint>
 
 #include "engine/datapath/assembler.h"
-#include "engine/datapath/hand_over.h"
 #include "engine/datapath/packet_head.h"
+#include "engine/datapath/take_mbufs.h"
 
 namespace groupcast {
 
@@ -23,8 +23,7 @@ inline rte_mempool* HeadsOf(const LcorePools& pools, size_t len) {
 
 // Takes `n` mbufs at once, or half as many, and so on. Returns how many; 0: the pool is empty.
 inline uint16_t TakeUpTo(rte_mempool* pool, uint16_t n, rte_mbuf** mbufs) {
-  while (n > 0 && rte_mempool_get_bulk(pool, reinterpret_cast<void**>(mbufs), n) != 0) n /= 2;
-  TakeOver(pool);  // from whoever freed them
+  while (n > 0 && !TakeMbufs(pool, n, mbufs)) n /= 2;
   return n;
 }
 
