@@ -127,7 +127,8 @@ class GROUPCAST_API Group {
 
   // The same without waiting for anything: nonblocking whatever the options say. The send is
   // collected from `queue` as a CompletedSend with this `user_data`, exactly once, when it has
-  // reached `stage`. Members that go by the kernel are sent to before this returns.
+  // reached `stage`. Members that go by the kernel are sent to before this returns. The engine may
+  // let the others wait for 1 us, while more follow that cost it less together.
   //   kInvalidArgument     as with Send(). Nothing was sent.
   //   kResourceExhausted   `queue` has no room, or no memory, for one more: collect some. Nothing
   //                        was sent.

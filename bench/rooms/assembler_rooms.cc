@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "bench/rooms/room.h"
-#include "engine/datapath/take_mbufs.h"
 
 namespace groupcast {
 namespace {
@@ -12,7 +11,7 @@ namespace {
 constexpr uint16_t kBurst = Port::kBurst;
 
 rte_mbuf** TakeBurst(rte_mempool* pool, rte_mbuf** mbufs) {
-  if (!TakeMbufs(pool, kBurst, mbufs)) Die("no mbufs");
+  if (rte_mempool_get_bulk(pool, reinterpret_cast<void**>(mbufs), kBurst) != 0) Die("no mbufs");
   return mbufs;
 }
 

@@ -5,7 +5,6 @@
 #include "bench/rooms/room.h"
 #include "engine/datapath/channel.h"
 #include "engine/datapath/port_turns.h"
-#include "engine/datapath/take_mbufs.h"
 
 namespace groupcast {
 namespace {
@@ -51,7 +50,10 @@ void AddPort(BenchLcore* lcore, std::vector<Room>* rooms) {
     Request* request = source->Make();
     for (uint16_t sent = 0; sent < kMaxGroupRecipients; sent += Port::kBurst) {
       PacketSpace space = port->Free();
-      if (!TakeMbufs(lcore->pools().heads, Port::kBurst, space.mbufs)) Die("no mbufs");
+      if (rte_mempool_get_bulk(lcore->pools().heads, reinterpret_cast<void**>(space.mbufs),
+                               Port::kBurst) != 0) {
+        Die("no mbufs");
+      }
       space.runs[0] = {request, sent, Port::kBurst, Port::kBurst * 54};
       space.nb_mbufs = Port::kBurst;
       space.nb_runs = 1;
