@@ -133,8 +133,9 @@ void MakeUsualHeads(const Request& request, const HeadForm& form, const MbufForm
     if constexpr (kBehind == Behind::kCopy) {
       uint8_t* at = frame + form.len;
       if (payload_len > 0) rte_memcpy(at, payload, payload_len);
-      if (append_len > 0)
+      if (append_len > 0) {
         CopyPrivate(at + payload_len, private_bytes + form.prepend_len, append_len);
+      }
     }
   }
 }

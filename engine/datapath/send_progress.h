@@ -18,8 +18,8 @@ class CompletedSends;
 
 // What an asynchronous send leaves for whoever asks how far it is.
 struct alignas(64) SendProgress {
-  uint64_t number =
-      0;  // of its queue's, the older ones first; who begins it: w; who collects it: r
+  // Of its queue's, the older ones first. who begins it: w; who collects it: r
+  uint64_t number = 0;
   // Its requests that are not yet accepted or failed; where it waits for that, those whose payload
   // may still be read, too.
   std::atomic<uint32_t> left{0};
