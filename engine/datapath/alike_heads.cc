@@ -25,7 +25,7 @@ void MakeHeads(const Request& request, const HeadForm& head_form, const MbufForm
                uint16_t first, uint16_t n, uint16_t* next_ip_id, rte_mbuf** mbufs) {
   HeadForm form = head_form;
   form.ipv6 = kIpv6;
-  const MbufForm mbuf = mbuf_form;
+  const MbufWords mbuf(mbuf_form);
   const HeaderLine* line = request.lines + first;
   const uint16_t append_len = request.append_len;
   const auto private_len = static_cast<uint16_t>(form.prepend_len + append_len);
@@ -56,7 +56,7 @@ void MakeHeads(const Request& request, const HeadForm& head_form, const MbufForm
         CopyPrivate(frame + form.len + payload_len, bytes.prepend + form.prepend_len, append_len);
       }
     }
-    SetMbuf(mbuf, head);
+    mbuf.Set(head);
     if constexpr (kChain) {
       if (view != nullptr) head->next = view;
     }

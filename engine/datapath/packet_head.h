@@ -191,21 +191,6 @@ inline uint64_t LengthsWord(const MbufForm& form) {
   return uint64_t{form.pkt_len} | uint64_t{form.data_len} << 32 | uint64_t{form.vlan_tci} << 48;
 }
 
-// All fields of a packet's first mbuf but `next` and what offloads need; a freed mbuf has refcnt 1,
-// no next and one segment, the rest is as its last user left it.
-__rte_always_inline void SetMbuf(const MbufForm& form, rte_mbuf* mbuf) {
-  constexpr size_t kRearm = offsetof(rte_mbuf, data_off), kLengths = offsetof(rte_mbuf, pkt_len);
-  static_assert(
-      offsetof(rte_mbuf, refcnt) == kRearm + 2 && offsetof(rte_mbuf, nb_segs) == kRearm + 4 &&
-      offsetof(rte_mbuf, port) == kRearm + 6 && offsetof(rte_mbuf, ol_flags) == kRearm + 8);
-  static_assert(offsetof(rte_mbuf, data_len) == kLengths + 4 &&
-                offsetof(rte_mbuf, vlan_tci) == kLengths + 6);
-  auto* bytes = reinterpret_cast<uint8_t*>(mbuf);
-  packet_head::Store(bytes + kRearm, RearmWord(form));
-  mbuf->ol_flags = form.ol_flags;
-  packet_head::Store(bytes + kLengths, LengthsWord(form));
-}
-
 inline xmm_t WordPair(uint64_t first, uint64_t second) {
   const uint64_t words[] = {first, second};
   xmm_t pair;
@@ -213,20 +198,29 @@ inline xmm_t WordPair(uint64_t first, uint64_t second) {
   return pair;
 }
 
-// The same for many: in two stores.
+// All fields of a packet's first mbuf but `next` and what offloads need; a freed mbuf has refcnt 1,
+// no next and one segment, the rest is as its last user left it. In two stores.
 struct MbufWords {
   xmm_t rearm_and_flags;
   uint64_t lengths;
 
   explicit MbufWords(const MbufForm& form)
       : rearm_and_flags(WordPair(RearmWord(form), form.ol_flags)), lengths(LengthsWord(form)) {}
-  void Set(rte_mbuf* mbuf) const {
-    static_assert(offsetof(rte_mbuf, ol_flags) == offsetof(rte_mbuf, data_off) + 8);  // SetMbuf()
+  __rte_always_inline void Set(rte_mbuf* mbuf) const {
+    constexpr size_t kRearm = offsetof(rte_mbuf, data_off), kLengths = offsetof(rte_mbuf, pkt_len);
+    static_assert(
+        offsetof(rte_mbuf, refcnt) == kRearm + 2 && offsetof(rte_mbuf, nb_segs) == kRearm + 4 &&
+        offsetof(rte_mbuf, port) == kRearm + 6 && offsetof(rte_mbuf, ol_flags) == kRearm + 8);
+    static_assert(offsetof(rte_mbuf, data_len) == kLengths + 4 &&
+                  offsetof(rte_mbuf, vlan_tci) == kLengths + 6);
     auto* bytes = reinterpret_cast<uint8_t*>(mbuf);
-    packet_head::Store(bytes + offsetof(rte_mbuf, data_off), rearm_and_flags);
-    packet_head::Store(bytes + offsetof(rte_mbuf, pkt_len), lengths);
+    packet_head::Store(bytes + kRearm, rearm_and_flags);
+    packet_head::Store(bytes + kLengths, lengths);
   }
 };
+__rte_always_inline void SetMbuf(const MbufForm& form, rte_mbuf* mbuf) {
+  MbufWords(form).Set(mbuf);
+}
 
 // Leaves to the device what it was asked to do.
 inline void OffloadChecksums(uint64_t offloads, bool ipv6, uint16_t ethernet_len, rte_mbuf* head) {
