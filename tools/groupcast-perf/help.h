@@ -18,8 +18,8 @@ recipients. In mode direct a port on a kernel interface does so, too, with the i
 a net_ring emits is taken and freed here, and every 64th packet checked.
 
 The file of --json is one object. Rates and times are of the time that was counted, by the wall:
-  mode, strategy, recipients, groups, payload, prepend, append, private_bytes, producers, rate  as given;
-                       burst: used
+  mode, strategy, recipients, groups, payload, prepend, append, private_bytes, producers,
+                       rate: as given; burst: used
   wire                 the port's driver; of several, with commas between
   ports                of each port: device, driver, and what it counted: packets, bytes, errors
   lcores               how many the engine has
